@@ -1,0 +1,196 @@
+package record
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"math/bits"
+)
+
+// An aggregate is one record of the service that holds many of a producer. Its data:
+//
+//	offset  bytes  field
+//	     0      4  magic F3 89 9A C2
+//	     4      …  message AggregatedRecord, in protobuf (proto2)
+//	    −16    16  MD5 of the message
+//
+//	AggregatedRecord: 1 repeated string partition_key_table, 2 repeated string explicit_hash_key_table, 3 repeated Record records
+//	Record:           1 uint64 partition_key_index, 2 optional uint64 explicit_hash_key_index, 3 bytes data, 4 repeated Tag tags
+//	Tag:              1 string key, 2 optional string value
+//
+// Fields are written in this order, so that an aggregate of the same records has the KPL's bytes.
+// Source: the KPL's aggregation format.
+const (
+	aggregateMagic    = "\xf3\x89\x9a\xc2"
+	aggregateOverhead = len(aggregateMagic) + md5.Size
+
+	partitionKeyTable    = 1
+	explicitHashKeyTable = 2
+	aggregatedRecords    = 3
+
+	recordPartitionKey    = 1
+	recordExplicitHashKey = 2
+	recordData            = 3
+	recordTags            = 4
+
+	tagKey   = 1
+	tagValue = 2
+)
+
+// AggregateBytesDefault is how large the KPL lets an aggregate grow (AggregationMaxSize), in bytes.
+const AggregateBytesDefault = 51200
+
+// aggregatePartitionKey is what the KPL gives an aggregate: where it goes says its explicit hash key.
+const aggregatePartitionKey = "a"
+
+// Aggregator packs records that go to the same shard. The zero value holds nothing and grows to AggregateBytesDefault; it is for one goroutine.
+type Aggregator struct {
+	// MaxBytes is how large an aggregate may grow, in bytes of data, overhead included; 0 means AggregateBytesDefault. One record
+	// is always taken, however large.
+	MaxBytes int
+
+	first            UserRecord
+	count            int
+	tables           [2][]byte // encoded partition keys, explicit hash keys
+	partitionKeys    map[string]uint64
+	explicitHashKeys map[string]uint64
+	records          []byte // encoded
+	scratch          []byte
+}
+
+// Len is how many records are inside.
+func (a *Aggregator) Len() int { return a.count }
+
+// Size is how many bytes Finish would give now if it gave an aggregate.
+func (a *Aggregator) Size() int {
+	if a.count == 0 {
+		return 0
+	}
+	return aggregateOverhead + len(a.tables[0]) + len(a.tables[1]) + len(a.records)
+}
+
+// Add takes a record in, copying its data, or says false when it would grow past MaxBytes: Finish, then Add again.
+func (a *Aggregator) Add(r UserRecord) bool {
+	most := a.MaxBytes
+	if most <= 0 {
+		most = AggregateBytesDefault
+	}
+	keyIndex, keyKnown := a.partitionKeys[r.PartitionKey]
+	if !keyKnown {
+		keyIndex = uint64(len(a.partitionKeys))
+	}
+	hashIndex, hashKnown := a.explicitHashKeys[r.ExplicitHashKey]
+	if !hashKnown {
+		hashIndex = uint64(len(a.explicitHashKeys))
+	}
+
+	body := appendVarintField(a.scratch[:0], recordPartitionKey, keyIndex)
+	if r.ExplicitHashKey != "" {
+		body = appendVarintField(body, recordExplicitHashKey, hashIndex)
+	}
+	body = appendBytesField(body, recordData, r.Data)
+	for _, tag := range r.Tags {
+		inner := appendBytesField(nil, tagKey, tag.Key)
+		if tag.HasValue {
+			inner = appendBytesField(inner, tagValue, tag.Value)
+		}
+		body = appendBytesField(body, recordTags, inner)
+	}
+	a.scratch = body
+
+	grown := max(a.Size(), aggregateOverhead) + bytesFieldSize(len(body))
+	if !keyKnown {
+		grown += bytesFieldSize(len(r.PartitionKey))
+	}
+	if r.ExplicitHashKey != "" && !hashKnown {
+		grown += bytesFieldSize(len(r.ExplicitHashKey))
+	}
+	if a.count > 0 && grown > most {
+		return false
+	}
+
+	if a.partitionKeys == nil {
+		a.partitionKeys, a.explicitHashKeys = map[string]uint64{}, map[string]uint64{}
+	}
+	if !keyKnown {
+		a.partitionKeys[r.PartitionKey] = keyIndex
+		a.tables[0] = appendBytesField(a.tables[0], partitionKeyTable, r.PartitionKey)
+	}
+	if r.ExplicitHashKey != "" && !hashKnown {
+		a.explicitHashKeys[r.ExplicitHashKey] = hashIndex
+		a.tables[1] = appendBytesField(a.tables[1], explicitHashKeyTable, r.ExplicitHashKey)
+	}
+	a.records = appendBytesField(a.records, aggregatedRecords, body)
+	if a.count == 0 {
+		a.first = r
+		a.first.SubSequence = 0
+		a.first.Data = append([]byte(nil), r.Data...)
+	}
+	a.count++
+	return true
+}
+
+// Finish gives what is to be put, and empties the Aggregator: an aggregate with the KPL's partition key and the first record's hash key as explicit one.
+// A single record without tags stays as it is, as with the KPL. It gives nothing, and false, when nothing was added.
+func (a *Aggregator) Finish() (put UserRecord, ok bool) {
+	if a.count == 0 {
+		return UserRecord{}, false
+	}
+	put = a.first
+	if a.count > 1 || len(a.first.Tags) > 0 {
+		explicit := a.first.ExplicitHashKey
+		if explicit == "" {
+			explicit = HashKeyOf([]byte(a.first.PartitionKey)).String()
+		}
+		put = UserRecord{PartitionKey: aggregatePartitionKey, ExplicitHashKey: explicit, Data: a.data()}
+	}
+	a.reset()
+	return put, true
+}
+
+// data is the whole aggregate.
+func (a *Aggregator) data() []byte {
+	data := make([]byte, 0, a.Size())
+	data = append(data, aggregateMagic...)
+	data = append(data, a.tables[0]...)
+	data = append(data, a.tables[1]...)
+	data = append(data, a.records...)
+	sum := md5.Sum(data[len(aggregateMagic):])
+	return append(data, sum[:]...)
+}
+
+func (a *Aggregator) reset() {
+	clear(a.partitionKeys)
+	clear(a.explicitHashKeys)
+	a.first, a.count = UserRecord{}, 0
+	a.tables[0], a.tables[1], a.records = a.tables[0][:0], a.tables[1][:0], a.records[:0]
+}
+
+// Aggregate is the data of one aggregate that holds all of records, however large and however many; nil for none.
+func Aggregate(records []UserRecord) []byte {
+	if len(records) == 0 {
+		return nil
+	}
+	a := Aggregator{MaxBytes: int(^uint(0) >> 1)}
+	for _, r := range records {
+		a.Add(r)
+	}
+	return a.data()
+}
+
+// The wire types of protobuf that we write.
+const (
+	wireVarint = 0
+	wireBytes  = 2
+)
+
+func appendVarintField(dst []byte, field int, v uint64) []byte {
+	return binary.AppendUvarint(append(dst, byte(field<<3|wireVarint)), v)
+}
+
+func appendBytesField[T string | []byte](dst []byte, field int, v T) []byte {
+	dst = binary.AppendUvarint(append(dst, byte(field<<3|wireBytes)), uint64(len(v)))
+	return append(dst, v...)
+}
+
+// bytesFieldSize is what appendBytesField appends for a value of n bytes.
+func bytesFieldSize(n int) int { return 1 + (bits.Len64(uint64(n)|1)+6)/7 + n }
