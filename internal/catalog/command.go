@@ -1,0 +1,217 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/quota"
+)
+
+// Command is something that may be asked of the catalog. It says what is wanted, not what becomes of it.
+//
+// In the log a command is {"type": "CreateStream.1", "body": {…}}. A type, once released, never changes its fields or its meaning: what has to
+// change gets the next number, and the old number is understood for as long as a log may hold it. A reader refuses a field it does not know,
+// because leaving it out would be another command.
+type Command interface {
+	// kind is the versioned name.
+	kind() string
+	// apply does to s, a private copy, what the command asks. It refuses with an error of a kind and leaves s alone then. It must depend on
+	// nothing but its arguments.
+	apply(s *State, at time.Time, position commitlog.Position) error
+}
+
+// Limits are the quotas that decide a command. They travel in it: asking the quota table in Apply would let another configuration, or
+// another release, decide old commands differently and so change what exists.
+type Limits struct {
+	Shards            int `json:"shards"`            // open shards of provisioned streams, of an account in a region
+	StreamsCreating   int `json:"streamsCreating"`   // of an account in a region
+	StreamsOnDemand   int `json:"streamsOnDemand"`   // of an account in a region
+	Tags              int `json:"tags"`              // of a stream
+	RetentionHoursMin int `json:"retentionHoursMin"` // also what a new stream gets
+	RetentionHoursMax int `json:"retentionHoursMax"`
+	MaxRecordKiBMin   int `json:"maxRecordKiBMin"` // also what a new stream gets
+	MaxRecordKiBMax   int `json:"maxRecordKiBMax"`
+	OnDemandShards    int `json:"onDemandShards"` // what a new stream gets when it names no number
+}
+
+// LimitsOf takes the limits of commands from a quota table.
+func LimitsOf(t *quota.Table) Limits {
+	get := func(name quota.Name) int { return int(min(t.Get(name), 1<<31-1)) }
+	return Limits{
+		Shards:            get(quota.Shards),
+		StreamsCreating:   get(quota.StreamsCreating),
+		StreamsOnDemand:   get(quota.StreamsOnDemand),
+		Tags:              get(quota.Tags),
+		RetentionHoursMin: get(quota.RetentionHoursMin),
+		RetentionHoursMax: get(quota.RetentionHoursMax),
+		MaxRecordKiBMin:   get(quota.MaxRecordKiBMin),
+		MaxRecordKiBMax:   get(quota.MaxRecordKiBMax),
+		OnDemandShards:    get(quota.OnDemandShards),
+	}
+}
+
+// CreateStream asks for a new stream. It is CREATING until StreamReady.
+type CreateStream struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Name    string `json:"name"`
+	Mode    Mode   `json:"mode"` // empty is PROVISIONED
+	// ShardCount may be 0, which is Limits.OnDemandShards in either mode.
+	ShardCount int `json:"shardCount"`
+	// MaxRecordKiB may be 0, which is Limits.MaxRecordKiBMin.
+	MaxRecordKiB int               `json:"maxRecordKiB"`
+	Tags         map[string]string `json:"tags,omitempty"`
+	Limits       Limits            `json:"limits"`
+}
+
+// StreamReady reports that the logs of a CREATING stream are there. Reporting twice is no error.
+type StreamReady struct {
+	Group uint64 `json:"group"`
+}
+
+// DeleteStream asks for a stream's end. It is DELETING until StreamGone.
+type DeleteStream struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Name    string `json:"name"`
+}
+
+// StreamGone reports that nothing is left of a DELETING stream: its name is free. Reporting twice is no error.
+type StreamGone struct {
+	Group uint64 `json:"group"`
+}
+
+// IncreaseRetention asks for a longer retention, or the same.
+type IncreaseRetention struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Name    string `json:"name"`
+	Hours   int    `json:"hours"`
+	Limits  Limits `json:"limits"`
+}
+
+// DecreaseRetention asks for a shorter retention, or the same. What it lets expire is gone for good.
+type DecreaseRetention struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Name    string `json:"name"`
+	Hours   int    `json:"hours"`
+	Limits  Limits `json:"limits"`
+}
+
+// AddTags adds tags to a stream or replaces their values.
+type AddTags struct {
+	Account string            `json:"account"`
+	Region  string            `json:"region"`
+	Name    string            `json:"name"`
+	Tags    map[string]string `json:"tags"`
+	Limits  Limits            `json:"limits"`
+}
+
+// RemoveTags takes tags from a stream. A tag that is not there is no error.
+type RemoveTags struct {
+	Account string   `json:"account"`
+	Region  string   `json:"region"`
+	Name    string   `json:"name"`
+	Keys    []string `json:"keys"`
+}
+
+// UpdateMaxRecordSize changes how large a record may be.
+type UpdateMaxRecordSize struct {
+	Account      string `json:"account"`
+	Region       string `json:"region"`
+	Name         string `json:"name"`
+	MaxRecordKiB int    `json:"maxRecordKiB"`
+	Limits       Limits `json:"limits"`
+}
+
+// Tick says that time has passed: what is due by now happens.
+type Tick struct{}
+
+// SetTestClock moves the test clock, which never goes back.
+type SetTestClock struct {
+	Now time.Time `json:"now"`
+}
+
+func (CreateStream) kind() string        { return "CreateStream.1" }
+func (StreamReady) kind() string         { return "StreamReady.1" }
+func (DeleteStream) kind() string        { return "DeleteStream.1" }
+func (StreamGone) kind() string          { return "StreamGone.1" }
+func (IncreaseRetention) kind() string   { return "IncreaseRetention.1" }
+func (DecreaseRetention) kind() string   { return "DecreaseRetention.1" }
+func (AddTags) kind() string             { return "AddTags.1" }
+func (RemoveTags) kind() string          { return "RemoveTags.1" }
+func (UpdateMaxRecordSize) kind() string { return "UpdateMaxRecordSize.1" }
+func (Tick) kind() string                { return "Tick.1" }
+func (SetTestClock) kind() string        { return "SetTestClock.1" }
+
+// decoders has every command that this version understands, by its versioned name.
+var decoders = map[string]func([]byte) (Command, error){
+	CreateStream{}.kind():        decode[CreateStream],
+	StreamReady{}.kind():         decode[StreamReady],
+	DeleteStream{}.kind():        decode[DeleteStream],
+	StreamGone{}.kind():          decode[StreamGone],
+	IncreaseRetention{}.kind():   decode[IncreaseRetention],
+	DecreaseRetention{}.kind():   decode[DecreaseRetention],
+	AddTags{}.kind():             decode[AddTags],
+	RemoveTags{}.kind():          decode[RemoveTags],
+	UpdateMaxRecordSize{}.kind(): decode[UpdateMaxRecordSize],
+	Tick{}.kind():                decode[Tick],
+	SetTestClock{}.kind():        decode[SetTestClock],
+}
+
+// wireCommand is a command in the log.
+type wireCommand struct {
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
+}
+
+// EncodeCommand is the command as the log holds it.
+func EncodeCommand(c Command) ([]byte, error) {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return nil, fault.As(fault.Invalid, err, "command %s", c.kind())
+	}
+	return json.Marshal(wireCommand{c.kind(), body})
+}
+
+// DecodeCommand reads a command from the log. Unsupported when its type or one of its fields is not known, Corrupt when it is no
+// command at all. Neither is a refusal: whoever meets one cannot go on.
+func DecodeCommand(b []byte) (Command, error) {
+	var wire wireCommand
+	if err := strictly(b, &wire); err != nil {
+		return nil, fault.As(fault.Corrupt, err, "command")
+	}
+	decode, known := decoders[wire.Type]
+	if !known {
+		return nil, fault.New(fault.Unsupported, "command %q is not known to this version of Weir", wire.Type)
+	}
+	c, err := decode(wire.Body)
+	if err != nil {
+		return nil, fault.As(fault.Unsupported, err, "command %q has a body that is not known to this version of Weir", wire.Type)
+	}
+	return c, nil
+}
+
+func decode[T Command](body []byte) (Command, error) {
+	var c T
+	err := strictly(body, &c)
+	return c, err
+}
+
+// strictly reads one JSON value and nothing behind it, with no field that into does not have.
+func strictly(b []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fault.New(fault.Corrupt, "something follows the JSON value")
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package catalog
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/weir-stream/weir/internal/arn"
+)
+
+// State is everything that exists, as of one place in the control log. It is immutable and safe for anyone to keep: a change makes
+// another State, which shares what did not change.
+type State struct {
+	version   int64     // 1 + the position of the last command that changed something; 0 before the first
+	lastGroup uint64    // groups up to here have been given out
+	testClock time.Time // where the test clock stands; zero when there is none
+
+	streams tree[string, *Stream] // by nameKey; everything below is made from it
+
+	byID      tree[string, *Stream]
+	byGroup   tree[uint64, *Stream]
+	byChange  tree[string, *Stream] // by changeKey
+	usage     tree[string, Usage]   // by account and region; none is zero
+	deadlines tree[string, uint64]  // by deadlineKey: the group of a stream to look at then
+}
+
+// Usage is what the streams of one account in one region come to, for the quotas. DELETING streams count until they are gone.
+type Usage struct {
+	Streams   int // all
+	Creating  int // in CREATING
+	OnDemand  int // in mode ON_DEMAND
+	Shards    int // open shards of PROVISIONED streams, which the shard quota counts
+	AllShards int // open shards
+}
+
+// empty is where every control log begins.
+var empty = &State{}
+
+// Version grows with every change; two States of one node with the same Version are the same.
+func (s *State) Version() int64 { return s.version }
+
+// TestClock is where the test clock stands, and whether this control log has one.
+func (s *State) TestClock() (time.Time, bool) { return s.testClock, !s.testClock.IsZero() }
+
+// Stream finds the stream of a name, in whatever status, or nil.
+func (s *State) Stream(account, region, name string) *Stream {
+	found, _ := s.streams.get(nameKey(account, region, name))
+	return found
+}
+
+// StreamByARN finds the stream that an ARN names, or nil: also when the ARN is not one of a stream.
+func (s *State) StreamByARN(text string) *Stream {
+	parsed, err := arn.Parse(text)
+	if err != nil {
+		return nil
+	}
+	name, err := parsed.StreamName()
+	if err != nil {
+		return nil
+	}
+	if found := s.Stream(parsed.Account, parsed.Region, name); found != nil && found.ARN == text {
+		return found
+	}
+	return nil
+}
+
+// StreamByID finds the stream with a StreamId, or nil.
+func (s *State) StreamByID(id string) *Stream {
+	found, _ := s.byID.get(id)
+	return found
+}
+
+// StreamByGroup finds the stream whose logs are of a group, or nil when it is gone or was never there.
+func (s *State) StreamByGroup(group uint64) *Stream {
+	found, _ := s.byGroup.get(group)
+	return found
+}
+
+// Streams visits the streams of an account in a region whose names come after a name, in order of name. After "" gives all.
+func (s *State) Streams(account, region, after string) iter.Seq[*Stream] {
+	prefix := nameKey(account, region, "")
+	return func(yield func(*Stream) bool) {
+		for key, stream := range s.streams.from(prefix + after) {
+			if !strings.HasPrefix(key, prefix) {
+				return
+			}
+			if stream.Name > after && !yield(stream) {
+				return
+			}
+		}
+	}
+}
+
+// All visits every stream, ordered by account, region and name.
+func (s *State) All() iter.Seq[*Stream] {
+	return func(yield func(*Stream) bool) {
+		for _, stream := range s.streams.all() {
+			if !yield(stream) {
+				return
+			}
+		}
+	}
+}
+
+// Since visits the streams that changed after a version, oldest change first. Streams that are gone are not among them: they were
+// DELETING before.
+func (s *State) Since(version int64) iter.Seq[*Stream] {
+	return func(yield func(*Stream) bool) {
+		for _, stream := range s.byChange.from(changeKey(version+1, 0)) {
+			if !yield(stream) {
+				return
+			}
+		}
+	}
+}
+
+// Len is how many streams there are.
+func (s *State) Len() int { return s.streams.size }
+
+// Usage is what an account uses in a region.
+func (s *State) Usage(account, region string) Usage {
+	u, _ := s.usage.get(account + "/" + region)
+	return u
+}
+
+// NextDeadline is when time alone changes something, and whether it ever does. A Tick at or after it brings the change.
+func (s *State) NextDeadline() (time.Time, bool) {
+	for _, group := range s.deadlines.all() {
+		stream, _ := s.byGroup.get(group)
+		return stream.deadline(), true
+	}
+	return time.Time{}, false
+}
+
+// floorSlack is how long a HorizonFloor is kept after the retention alone says as much, so that a node whose clock is behind the
+// control log's time, or which has yet to apply the Tick, still holds to it.
+const floorSlack = time.Hour
+
+// deadline is when time alone changes the stream: its HorizonFloor may be forgotten. Zero is never.
+func (s *Stream) deadline() time.Time {
+	if s.HorizonFloor.IsZero() {
+		return time.Time{}
+	}
+	return s.HorizonFloor.Add(s.Retention()).Add(floorSlack)
+}
+
+// with is the state with a stream added or replaced; was is what it replaces, or nil. s is a private copy, not yet published.
+func (s *State) with(was, stream *Stream) {
+	s.forget(was)
+	s.streams = s.streams.put(stream.nameKey(), stream)
+	s.byID = s.byID.put(stream.ID, stream)
+	s.byGroup = s.byGroup.put(stream.Group, stream)
+	s.byChange = s.byChange.put(changeKey(stream.Changed, stream.Group), stream)
+	s.count(stream, 1)
+	if due := stream.deadline(); !due.IsZero() {
+		s.deadlines = s.deadlines.put(deadlineKey(due, stream.Group), stream.Group)
+	}
+}
+
+// without is the state with a stream gone. s is a private copy, not yet published.
+func (s *State) without(stream *Stream) {
+	s.forget(stream)
+	s.streams = s.streams.remove(stream.nameKey())
+	s.byID = s.byID.remove(stream.ID)
+	s.byGroup = s.byGroup.remove(stream.Group)
+}
+
+// forget takes a stream out of what is keyed by things that change.
+func (s *State) forget(stream *Stream) {
+	if stream == nil {
+		return
+	}
+	s.byChange = s.byChange.remove(changeKey(stream.Changed, stream.Group))
+	s.count(stream, -1)
+	if due := stream.deadline(); !due.IsZero() {
+		s.deadlines = s.deadlines.remove(deadlineKey(due, stream.Group))
+	}
+}
+
+// count adds a stream to the usage of its account, sign times.
+func (s *State) count(stream *Stream, sign int) {
+	key := stream.Account + "/" + stream.Region
+	u, _ := s.usage.get(key)
+	open := sign * stream.OpenShards()
+	u.Streams += sign
+	u.AllShards += open
+	if stream.Status == Creating {
+		u.Creating += sign
+	}
+	if stream.Mode == OnDemand {
+		u.OnDemand += sign
+	} else {
+		u.Shards += open
+	}
+	if u == (Usage{}) {
+		s.usage = s.usage.remove(key)
+		return
+	}
+	s.usage = s.usage.put(key, u)
+}
+
+// The keys of the trees. Account, region and name hold no slash, and numbers have a fixed width, so that order is the order of the parts.
+
+func nameKey(account, region, name string) string { return account + "/" + region + "/" + name }
+
+func (s *Stream) nameKey() string { return nameKey(s.Account, s.Region, s.Name) }
+
+func changeKey(version int64, group uint64) string { return fmt.Sprintf("%016x/%016x", version, group) }
+
+func deadlineKey(due time.Time, group uint64) string {
+	return fmt.Sprintf("%016x/%016x", due.UnixMilli(), group)
+}

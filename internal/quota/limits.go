@@ -1,0 +1,92 @@
+package quota
+
+// The limits of Kinesis Data Streams.
+const (
+	Shards            Name = "kinesis-shards"
+	StreamsCreating   Name = "kinesis-streams-creating"
+	StreamsOnDemand   Name = "kinesis-streams-on-demand"
+	Tags              Name = "kinesis-tags"
+	RetentionHoursMin Name = "kinesis-retention-hours-min"
+	RetentionHoursMax Name = "kinesis-retention-hours-max"
+	MaxRecordKiBMin   Name = "kinesis-max-record-kib-min"
+	MaxRecordKiBMax   Name = "kinesis-max-record-kib-max"
+	OnDemandShards    Name = "kinesis-on-demand-initial-shards"
+
+	PartitionKeyChars Name = "kinesis-partition-key-chars"
+	PutRecordsRecords Name = "kinesis-put-records-records"
+	PutRecordsBytes   Name = "kinesis-put-records-bytes"
+	GetRecordsRecords Name = "kinesis-get-records-records"
+	GetRecordsBytes   Name = "kinesis-get-records-bytes"
+	ListStreamsPage   Name = "kinesis-list-streams-page"
+	ListStreamsMax    Name = "kinesis-list-streams-page-max"
+	ListShardsPage    Name = "kinesis-list-shards-page"
+	DescribePage      Name = "kinesis-describe-stream-page"
+	IteratorSeconds   Name = "kinesis-shard-iterator-seconds"
+	NextTokenSeconds  Name = "kinesis-next-token-seconds"
+
+	ShardWriteBytes   Name = "kinesis-shard-write-bytes-per-second"
+	ShardWriteRecords Name = "kinesis-shard-write-records-per-second"
+	ShardReadBytes    Name = "kinesis-shard-read-bytes-per-second"
+	ShardReadCalls    Name = "kinesis-shard-read-calls-per-second"
+
+	IteratorCalls        Name = "kinesis-get-shard-iterator-calls-per-second"
+	CreateStreamCalls    Name = "kinesis-create-stream-calls-per-second"
+	DeleteStreamCalls    Name = "kinesis-delete-stream-calls-per-second"
+	DescribeStreamCalls  Name = "kinesis-describe-stream-calls-per-second"
+	DescribeSummaryCalls Name = "kinesis-describe-stream-summary-calls-per-second"
+	DescribeLimitsCalls  Name = "kinesis-describe-limits-calls-per-second"
+	ListStreamsCalls     Name = "kinesis-list-streams-calls-per-second"
+	ListShardsCalls      Name = "kinesis-list-shards-calls-per-second"
+	TagCalls             Name = "kinesis-tag-calls-per-second"
+	RetentionCalls       Name = "kinesis-retention-calls-per-second"
+)
+
+// pages that several rows quote.
+const (
+	quotas  = "Kinesis Data Streams developer guide, Quotas and limits"
+	readNow = "2026-11"
+)
+
+var limits = []Limit{
+	// What an account may have. Only the first three are raised on request.
+	{Shards, 20_000, "open shards of provisioned streams", PerRegion, false, quotas + " (us-east-1)", readNow},
+	{StreamsCreating, 5, "streams in CREATING", PerRegion, false, "API_CreateStream", readNow},
+	{StreamsOnDemand, 50, "streams in mode ON_DEMAND", PerRegion, false, quotas, readNow},
+	{Tags, 50, "tags", PerStream, true, "API_AddTagsToStream", readNow},
+	{RetentionHoursMin, 24, "hours", PerStream, true, "API_DecreaseStreamRetentionPeriod", readNow},
+	{RetentionHoursMax, 8_760, "hours", PerStream, true, "API_IncreaseStreamRetentionPeriod", readNow},
+	{MaxRecordKiBMin, 1_024, "KiB", PerStream, true, "API_UpdateMaxRecordSize", readNow},
+	{MaxRecordKiBMax, 10_240, "KiB", PerStream, true, "API_UpdateMaxRecordSize", readNow},
+	{OnDemandShards, 4, "shards of a new stream in mode ON_DEMAND", PerStream, true, quotas + " (4 MB/s of writing)", readNow},
+
+	// What one request or answer may hold.
+	{PartitionKeyChars, 256, "Unicode characters", PerRecord, true, "API_PutRecord", readNow},
+	{PutRecordsRecords, 500, "records", PerRequest, true, "API_PutRecords", readNow},
+	{PutRecordsBytes, 10 << 20, "bytes of data and partition keys", PerRequest, true, "API_PutRecords", readNow},
+	{GetRecordsRecords, 10_000, "records", PerRequest, true, "API_GetRecords", readNow},
+	{GetRecordsBytes, 10 << 20, "bytes", PerRequest, true, "API_GetRecords", readNow},
+	{ListStreamsPage, 100, "streams, when the request names no number", PerRequest, true, "API_ListStreams", readNow},
+	{ListStreamsMax, 10_000, "streams", PerRequest, true, "API_ListStreams", readNow},
+	{ListShardsPage, 1_000, "shards, also when the request names no number", PerRequest, true, "API_ListShards", readNow},
+	{DescribePage, 100, "shards, also when the request names no number", PerRequest, true, "API_DescribeStream", readNow},
+	{IteratorSeconds, 300, "seconds that a shard iterator lives", PerRequest, true, "API_GetShardIterator", readNow},
+	{NextTokenSeconds, 300, "seconds that a page token lives", PerRequest, true, "API_ListShards", readNow},
+
+	// How fast a shard takes and gives.
+	{ShardWriteBytes, 1 << 20, "bytes a second", PerShard, false, quotas, readNow},
+	{ShardWriteRecords, 1_000, "records a second", PerShard, false, quotas, readNow},
+	{ShardReadBytes, 2 << 20, "bytes a second", PerShard, false, quotas, readNow},
+	{ShardReadCalls, 5, "GetRecords calls a second", PerShard, false, quotas, readNow},
+
+	// How often an operation may be called.
+	{IteratorCalls, 5, "calls a second", PerShard, false, quotas, readNow},
+	{CreateStreamCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
+	{DeleteStreamCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
+	{DescribeStreamCalls, 10, "calls a second", PerRegion, false, quotas, readNow},
+	{DescribeSummaryCalls, 20, "calls a second", PerRegion, false, quotas, readNow},
+	{DescribeLimitsCalls, 1, "calls a second", PerRegion, false, quotas, readNow},
+	{ListStreamsCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
+	{ListShardsCalls, 1_000, "calls a second", PerStream, false, quotas, readNow},
+	{TagCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
+	{RetentionCalls, 5, "calls a second", PerStream, false, quotas, readNow},
+}
