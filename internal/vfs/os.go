@@ -16,7 +16,7 @@ func NewOS(root string) (FS, error) {
 	if err != nil {
 		return nil, fault.As(fault.Invalid, err, "directory %q", root)
 	}
-	if err := os.MkdirAll(absolute, 0o755); err != nil {
+	if err := os.MkdirAll(absolute, 0o700); err != nil {
 		return nil, osFault(err, "make directory", root)
 	}
 	return osFS{root: absolute}, nil
@@ -73,7 +73,7 @@ func (o osFS) open(name string, flags int, doing string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(full, flags, 0o644)
+	f, err := os.OpenFile(full, flags, 0o600)
 	if err != nil {
 		return nil, osFault(err, doing, name)
 	}
@@ -111,7 +111,7 @@ func (o osFS) MkdirAll(name string) error {
 	if err != nil {
 		return err
 	}
-	return osFault(os.MkdirAll(full, 0o755), "make directory", name)
+	return osFault(os.MkdirAll(full, 0o700), "make directory", name)
 }
 
 func (o osFS) List(dir string) ([]string, error) {

@@ -14,7 +14,7 @@ import (
 // lockFile holds flock, which the kernel drops when the process ends, however it ends. The file stays: removing it would let two
 // processes lock two files of one name.
 func lockFile(full, name string) (io.Closer, error) {
-	f, err := os.OpenFile(full, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(full, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, osFault(err, "lock", name)
 	}
