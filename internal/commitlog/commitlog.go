@@ -31,7 +31,7 @@ type Position = int64
 
 // Config is what a log is created with and what Configure replaces.
 type Config struct {
-	// Retention is how long records are wanted, counted from their timestamps; 0 keeps them until Trim. The store may drop
+	// Retention is how long records are wanted, counted from their timestamps; 0 keeps them until Trim, less is Invalid. The store may drop
 	// records past it whenever that is cheap (a whole file, a whole Kafka segment), so a reader that promises exact expiry clamps
 	// for itself. Logs of one Retention share files.
 	Retention time.Duration
@@ -70,7 +70,8 @@ type Store interface {
 	Delete(ctx context.Context, id ID) error
 	// Logs lists the logs that exist, in order of ID.
 	Logs(ctx context.Context) ([]ID, error)
-	// Close waits for what is under way and gives up every resource. What was acknowledged is durable before and after.
+	// Close waits for what is under way and gives up every resource. What was acknowledged is durable before and after. Closing
+	// twice is no error; every other call after it is Unavailable, with nothing done.
 	Close() error
 }
 
@@ -82,8 +83,8 @@ type Log interface {
 	// An acknowledged append is seen by every later Read, survives a crash of this process, and stands after every append
 	// that was acknowledged before it began. Appends that overlap in time stand in either order.
 	//
-	// Faults: Sealed; Throttled when the store cannot take more for now; Full, definitely not appended; Fenced when the lease under
-	// which the append began is over. An error marked unknown (fault.IsUnknown) means that the batch may have been appended,
+	// Faults: Invalid for an empty batch; Sealed; Throttled when the store cannot take more for now; Full, definitely not appended; Fenced when the lease is
+	// not held as the append begins, or, with the outcome unknown, is over when it ends. An error marked unknown (fault.IsUnknown) means that the batch may have been appended,
 	// once, and may still become visible.
 	Append(ctx context.Context, b *batch.Batch) (Position, error)
 
@@ -101,7 +102,7 @@ type Log interface {
 	Bounds(ctx context.Context) (Bounds, error)
 
 	// PositionAt is the position of the first record whose timestamp is at or after t: the lowest such position, also where
-	// timestamps do not grow. If there is none it is Bounds.Next. Timestamps have a resolution of one millisecond.
+	// timestamps do not grow. If there is none it is Bounds.Next. Timestamps have a resolution of one millisecond, to which t is rounded up.
 	PositionAt(ctx context.Context, t time.Time) (Position, error)
 
 	// Trim makes every position below before unreadable, exactly and durably. Trimming behind Bounds.First does nothing;
