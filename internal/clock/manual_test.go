@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func TestSleepEndsWithClockOrContext(t *testing.T) {
 	go func() { done <- clock.Sleep(ctx, m, time.Hour) }()
 	m.BlockUntil(1)
 	cancel()
-	if err := <-done; err != context.Canceled {
+	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if m.Waiting() != 0 {
