@@ -47,8 +47,11 @@ type Bounds struct {
 // Chunk is what a Read gives: whole batches, back to back.
 type Chunk struct {
 	// Batches is ready for batch.Iterate. The first batch may begin before the position asked for: skip by record position.
-	// Valid until garbage collected; never written again by the store; the caller must not write to it.
+	// Valid until Release; never written by the store while it is; the caller must not write to it.
 	Batches []byte
+	// Release, if not nil, gives the memory of Batches back to be used for another chunk. Who does not call it leaves it to the garbage collector.
+	// It is called at most once, when nothing refers to Batches any more.
+	Release func()
 	// Next is where to continue reading. It is greater than the position asked for unless the log has nothing there.
 	Next Position
 	// Bounds are those of the log when the chunk was taken. Bounds.Next ≥ Next.

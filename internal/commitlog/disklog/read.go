@@ -1,0 +1,419 @@
+package disklog
+
+import (
+	"context"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
+	"github.com/weir-stream/weir/internal/commitlog/segment"
+	"github.com/weir-stream/weir/internal/fault"
+)
+
+// readHint is where the last read of an extent ended, so that reading on needs no marks. It never changes.
+type readHint struct {
+	segment  *segmentFile
+	position commitlog.Position
+	offset   int64
+}
+
+// Read gathers from extents, then from the tail, until about maxBytes. What it has when it meets damage it gives; the next Read, which begins
+// there, says so.
+func (l *log) Read(ctx context.Context, from commitlog.Position, maxBytes int) (commitlog.Chunk, error) {
+	var chunk []byte
+	var release func()
+	next := from
+	for {
+		if err := l.store.usable(ctx); err != nil {
+			return commitlog.Chunk{}, err
+		}
+		part, after, now, buffer, err := l.readOnce(chunk, next, maxBytes)
+		switch {
+		case err != nil && len(chunk) == 0:
+			return commitlog.Chunk{}, err
+		case err != nil || after == next: // the end; or an error that waits for the next Read
+			return commitlog.Chunk{Batches: chunk, Next: next, Bounds: now.bounds(), Release: release}, nil
+		}
+		if release != nil { // part is a copy of chunk with more behind it
+			release()
+			release = nil
+		}
+		chunk, next = part, after
+		if buffer != nil {
+			release = func() { l.store.buffers.Put(buffer) }
+		}
+		// A chunk that is at least half full is good enough: looking further would copy it.
+		if len(chunk) >= maxBytes/2 || next >= now.next {
+			return commitlog.Chunk{Batches: chunk, Next: next, Bounds: now.bounds(), Release: release}, nil
+		}
+	}
+}
+
+// readOnce reads from one place, the extent that holds from or the tail, and gives chunk with that behind it. next is from when there is nothing. What it
+// gives lies in buffer, one of the store's, unless that is nil.
+func (l *log) readOnce(chunk []byte, from commitlog.Position, maxBytes int) (_ []byte, next commitlog.Position, _ state, buffer *[]byte, _ error) {
+	l.mu.RLock()
+	now, tail, hint := l.now, l.tail, l.hint
+	if err := l.readable(from); err != nil || from == now.next {
+		l.mu.RUnlock()
+		return chunk, from, now, nil, err
+	}
+	at := sort.Search(len(l.extents), func(i int) bool { return l.extents[i].next > from })
+	if at == len(l.extents) {
+		l.mu.RUnlock()
+		if err := l.hole(from, tail, now); err != nil {
+			return nil, 0, now, nil, err
+		}
+		gathered, next := readTail(chunk, tailFrom(tail, from), maxBytes)
+		if next < 0 {
+			next = from // chunk is full
+		}
+		return gathered, next, now, nil, nil
+	}
+	e := l.extents[at]
+	if e.first > from {
+		l.mu.RUnlock()
+		return nil, 0, now, nil, l.store.damaged(Damage{Log: l.id, From: from, To: e.first})
+	}
+	e.segment.acquire()
+	l.mu.RUnlock()
+	defer e.segment.release()
+
+	got, next, offset, buffer, err := l.readExtent(e, hint, from, maxBytes-len(chunk))
+	if err != nil {
+		return nil, 0, now, nil, err
+	}
+	l.mu.Lock()
+	l.hint = &readHint{e.segment, next, offset}
+	l.mu.Unlock()
+	if len(chunk) > 0 {
+		got = append(chunk, got...) // chunk is cut to its length, so this is a copy
+		l.store.buffers.Put(buffer)
+		buffer = nil
+	}
+	return got, next, now, buffer, nil
+}
+
+// readable is called with mu held.
+func (l *log) readable(from commitlog.Position) error {
+	switch {
+	case l.now.deleted || !l.now.exists:
+		return l.notFound()
+	case from < l.now.first:
+		return fault.New(fault.Trimmed, "log %s: position %d is older than %d, the first that is kept", l.id, from, l.now.first)
+	case from > l.now.next:
+		return fault.New(fault.Invalid, "log %s: position %d is behind %d, where the log ends", l.id, from, l.now.next)
+	}
+	return nil
+}
+
+// hole is the damage when from stands behind all extents and is not in the tail either.
+func (l *log) hole(from commitlog.Position, tail []tailEntry, now state) error {
+	to := now.next
+	if len(tail) > 0 {
+		to = tail[0].base
+	}
+	if from >= to {
+		return nil
+	}
+	return l.store.damaged(Damage{Log: l.id, From: from, To: to})
+}
+
+// readExtent reads batches from the one that holds from, up to about maxBytes, and says which position and which offset come next. The batches
+// lie in buffer.
+func (l *log) readExtent(e extent, hint *readHint, from commitlog.Position, maxBytes int) (_ []byte, next commitlog.Position, offset int64, buffer *[]byte, _ error) {
+	scan := l.scan(e, maxBytes)
+	scan.pool = &l.store.buffers
+	if hint != nil && hint.segment == e.segment && hint.position <= from && hint.position >= e.first && hint.offset >= e.offset && hint.offset < e.end() {
+		scan.position, scan.offset = hint.position, hint.offset
+	} else if m, err := l.markFor(e, from); err != nil {
+		return nil, 0, 0, nil, err
+	} else {
+		scan.position, scan.offset = m.Position, m.Offset
+		scan.window += segment.MarkBytes // what lies before from is read in vain
+	}
+
+	var chunk []byte
+	for scan.position < e.next {
+		if len(chunk) > 0 && !scan.buffered(maxBytes-len(chunk)) {
+			break
+		}
+		raw, info, err := scan.next()
+		if d, damaged := DamageOf(err); damaged && d.To <= from {
+			scan.skip(d)
+			continue
+		}
+		if err != nil && len(chunk) > 0 {
+			break // the next Read begins here
+		}
+		if err != nil {
+			return nil, 0, 0, nil, err
+		}
+		if info.Next() <= from {
+			continue
+		}
+		if chunk == nil {
+			chunk = raw
+		} else {
+			chunk = chunk[:len(chunk)+len(raw)] // raw lies behind it in the same buffer
+		}
+	}
+	// A chunk stands in the last buffer that was filled: it ends where that does at the latest.
+	return chunk[:len(chunk):len(chunk)], scan.position, scan.offset, scan.owner, nil
+}
+
+// markFor is the last mark at or before from. Damaged marks cost time, not records: then reading starts at the extent's beginning.
+func (l *log) markFor(e extent, from commitlog.Position) (segment.Mark, error) {
+	start := segment.Mark{Position: e.first, Offset: e.offset}
+	if e.marks == 1 || from == e.first {
+		return start, nil
+	}
+	marks, err := e.loadMarks(l.id)
+	if fault.Is(err, fault.Corrupt) {
+		return start, nil
+	}
+	if err != nil {
+		return start, err
+	}
+	return marks[sort.Search(len(marks), func(i int) bool { return marks[i].Position > from })-1], nil
+}
+
+// PositionAt looks through extents and tail in order of position, skipping those whose highest timestamp is too low. A place that cannot be read and
+// may hold the answer is Corrupt.
+func (l *log) PositionAt(ctx context.Context, t time.Time) (commitlog.Position, error) {
+	if err := l.store.usable(ctx); err != nil {
+		return 0, err
+	}
+	l.mu.RLock()
+	now, tail, extents := l.now, l.tail, l.extents
+	if now.deleted || !now.exists {
+		l.mu.RUnlock()
+		return 0, l.notFound()
+	}
+	for _, e := range extents {
+		e.segment.acquire()
+	}
+	l.mu.RUnlock()
+	defer func() {
+		for _, e := range extents {
+			e.segment.release()
+		}
+	}()
+
+	millis := ceilMillis(t)
+	reached := now.first // everything before it is too old
+	for _, e := range extents {
+		if e.first > reached {
+			return 0, l.store.damaged(Damage{Log: l.id, From: reached, To: e.first})
+		}
+		if e.maxTimestamp >= millis {
+			if p, err := l.positionInExtent(e, now.first, millis); err != nil || p >= 0 {
+				return p, err
+			}
+		}
+		reached = max(reached, e.next)
+	}
+	if err := l.hole(reached, tail, now); err != nil {
+		return 0, err
+	}
+	p, err := positionInTail(tail, now.first, millis)
+	if err == nil && p < 0 {
+		p = now.next
+	}
+	return p, err
+}
+
+// ceilMillis is the first whole millisecond at or after t, since 1970.
+func ceilMillis(t time.Time) int64 {
+	millis := t.UnixMilli()
+	if t.After(time.UnixMilli(millis)) {
+		millis++
+	}
+	return millis
+}
+
+// positionInExtent is the first position at or behind from with a timestamp at or after t; -1 when e has none.
+func (l *log) positionInExtent(e extent, from commitlog.Position, t int64) (commitlog.Position, error) {
+	marks, err := e.loadMarks(l.id)
+	if err != nil && !fault.Is(err, fault.Corrupt) {
+		return 0, err
+	}
+	scan := l.scan(e, segment.MarkBytes)
+	if err == nil {
+		at := sort.Search(len(marks), func(i int) bool { return marks[i].MaxTimestamp >= t })
+		if at == len(marks) {
+			return -1, nil
+		}
+		// What lies before from may be what raised the timestamp: then it is not the answer, and the search starts at from.
+		if behind := sort.Search(len(marks), func(i int) bool { return marks[i].Position > from }) - 1; behind > at {
+			at = behind
+		}
+		scan.position, scan.offset = marks[at].Position, marks[at].Offset
+	}
+	for scan.position < e.next {
+		raw, info, err := scan.next()
+		if d, damaged := DamageOf(err); damaged && d.To <= from {
+			scan.skip(d)
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if info.Next() <= from || info.MaxTimestamp < t {
+			continue
+		}
+		if p, err := positionInBatch(raw, from, t); err != nil || p >= 0 {
+			return p, err
+		}
+	}
+	return -1, nil
+}
+
+// extentScan steps through the batches of an extent, checking each. A buffer is never written again once read, so a batch may be handed out.
+type extentScan struct {
+	log      *log
+	extent   extent
+	window   int                // how much is read at once, bytes
+	position commitlog.Position // of the next batch
+	offset   int64              // of the next batch in the file
+
+	buffer   []byte
+	bufferAt int64 // where in the file buffer begins
+	resume   int64 // offset behind the last damage
+
+	pool  *sync.Pool // of *[]byte, where buffers come from; nil makes new ones
+	owner *[]byte    // what buffer is the beginning of, with a pool
+}
+
+// scan starts at the beginning of e. The caller holds e's segment.
+func (l *log) scan(e extent, window int) *extentScan {
+	return &extentScan{log: l, extent: e, window: max(window, 4<<10), position: e.first, offset: e.offset, bufferAt: e.offset}
+}
+
+// peekBytes is enough for the header of a batch.
+const peekBytes = 61
+
+// bytes gives n bytes from offset on, or what is left of the extent.
+func (x *extentScan) bytes(n int) ([]byte, error) {
+	n = int(min(int64(n), x.extent.end()-x.offset))
+	if from := x.offset - x.bufferAt; from >= 0 && from+int64(n) <= int64(len(x.buffer)) {
+		return x.buffer[from : from+int64(n)], nil
+	}
+	x.buffer = x.room(int(min(int64(max(n, x.window)), x.extent.end()-x.offset)))
+	x.bufferAt = x.offset
+	err := readFull(x.extent.segment.file, x.buffer, x.offset)
+	if err != nil {
+		x.buffer = nil
+	}
+	return x.buffer[:min(n, len(x.buffer))], err
+}
+
+// pooledBytes is the least that a buffer of the pool has room for, so that nearly every one serves every reader.
+const pooledBytes = 1 << 20
+
+// room is a buffer of n bytes. An earlier one is left alone: batches of it may have been handed out.
+func (x *extentScan) room(n int) []byte {
+	if x.pool == nil {
+		return make([]byte, n)
+	}
+	x.owner, _ = x.pool.Get().(*[]byte)
+	if x.owner == nil || cap(*x.owner) < n {
+		fresh := make([]byte, max(n, pooledBytes))
+		x.owner = &fresh
+	}
+	return (*x.owner)[:n]
+}
+
+// buffered says whether the next batch lies in the buffer that the last one came from, and takes no more than room.
+func (x *extentScan) buffered(room int) bool {
+	from := x.offset - x.bufferAt
+	if from < 0 || from+peekBytes > int64(len(x.buffer)) {
+		return false
+	}
+	info, err := batch.Peek(x.buffer[from:])
+	return err == nil && info.Size <= room && from+int64(info.Size) <= int64(len(x.buffer))
+}
+
+// next gives the batch at position and steps behind it. Damage comes with its extent in the error; the scan stays where it is, see skip.
+func (x *extentScan) next() ([]byte, batch.Info, error) {
+	raw, info, err := x.at(x.position)
+	if fault.Is(err, fault.Corrupt) {
+		return nil, info, x.damage()
+	}
+	if err != nil {
+		return nil, info, fault.Wrap(err, "%s", x.extent.segment.name())
+	}
+	x.position = info.Next()
+	x.offset += int64(len(raw))
+	return raw, info, nil
+}
+
+// at checks that a whole batch of the extent stands at offset and begins at position.
+func (x *extentScan) at(position commitlog.Position) ([]byte, batch.Info, error) {
+	head, err := x.bytes(peekBytes)
+	if err != nil {
+		return nil, batch.Info{}, err
+	}
+	info, err := batch.Peek(head)
+	if err != nil {
+		return nil, info, err
+	}
+	if info.Base != position || info.Next() > x.extent.next || int64(info.Size) > x.extent.end()-x.offset {
+		return nil, info, fault.New(fault.Corrupt, "another batch: %d to %d", info.Base, info.Next())
+	}
+	raw, err := x.bytes(info.Size)
+	if err != nil {
+		return nil, info, err
+	}
+	return raw, info, batch.Check(raw)
+}
+
+// damage finds the next good batch behind the one at offset.
+func (x *extentScan) damage() error {
+	d := Damage{Log: x.log.id, From: x.position, To: x.extent.next, File: x.extent.segment.name(), At: x.offset}
+	x.resume = x.extent.end()
+	probe := *x
+	if head, err := probe.bytes(peekBytes); err == nil {
+		// If its header still tells its size, the next one is there. This goes first: a value that holds a batch must not be taken for one.
+		if info, err := batch.Peek(head); err == nil && info.Base == x.position && probe.whole(int64(info.Size), info.Next()) {
+			d.To, x.resume = probe.position, probe.offset
+			return x.log.store.damaged(d)
+		}
+	}
+	for probe.offset = x.offset + 1; probe.offset+peekBytes <= x.extent.end(); probe.offset++ {
+		head, err := probe.bytes(peekBytes)
+		if err != nil {
+			break
+		}
+		info, err := batch.Peek(head)
+		if err != nil || info.Base <= x.position || info.Base >= x.extent.next {
+			continue
+		}
+		if _, _, err := probe.at(info.Base); err == nil {
+			d.To, x.resume = info.Base, probe.offset
+			break
+		}
+	}
+	return x.log.store.damaged(d)
+}
+
+// whole moves x by size and says whether a good batch at position stands there, or the extent ends there.
+func (x *extentScan) whole(size int64, position commitlog.Position) bool {
+	x.offset += size
+	x.position = position
+	if x.offset == x.extent.end() {
+		return position == x.extent.next
+	}
+	if x.offset > x.extent.end() {
+		return false
+	}
+	_, _, err := x.at(position)
+	return err == nil
+}
+
+// skip steps behind the damage that the last next reported.
+func (x *extentScan) skip(d Damage) {
+	x.position, x.offset = d.To, x.resume
+}
