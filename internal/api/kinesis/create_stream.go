@@ -1,0 +1,43 @@
+package kinesis
+
+import (
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/fault"
+	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+)
+
+// CreateStream makes a stream. It answers at once; the stream is CREATING until its logs are on disk.
+//
+// Source: API_CreateStream (read 2026-11). Shown by: TestCreateStream in test/aws.
+// Without ShardCount a stream gets four shards in either mode.
+// Differs from AWS: WarmThroughputMiBps and RecordDistributionStrategy AUTO are refused by name in this version.
+func (a *API) createStream(c *edge.Call, in *shapes.CreateStreamInput) (*nothing, error) {
+	if in.WarmThroughputMiBps != nil {
+		return nil, notYet("WarmThroughputMiBps")
+	}
+	if s := in.RecordDistributionStrategy; s != nil && *s != "USER_PARTITION_KEY" {
+		return nil, notYet("RecordDistributionStrategy " + string(*s))
+	}
+	mode := catalog.Provisioned
+	if in.StreamModeDetails != nil {
+		mode = catalog.Mode(deref(in.StreamModeDetails.StreamMode))
+	}
+	if mode == catalog.OnDemand && in.ShardCount != nil {
+		return nil, fault.New(fault.Invalid, "ShardCount must not be set for a stream in ON_DEMAND mode.")
+	}
+	return nil, a.control.CreateStream(c.Ctx, catalog.CreateStream{
+		Account:      c.Account,
+		Region:       c.Region,
+		Name:         deref(in.StreamName),
+		Mode:         mode,
+		ShardCount:   int(deref(in.ShardCount)),
+		MaxRecordKiB: int(deref(in.MaxRecordSizeInKiB)),
+		Tags:         in.Tags,
+	})
+}
+
+// notYet refuses an option by name.
+func notYet(option string) error {
+	return fault.New(fault.Unsupported, "%s is not supported by this version of Weir.", option)
+}

@@ -1,0 +1,30 @@
+package kinesis
+
+import (
+	"github.com/weir-stream/weir/internal/edge"
+	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+)
+
+// DescribeStreamSummary describes a stream without its shards.
+//
+// Source: API_DescribeStreamSummary (read 2026-11). Shown by: TestDescribeStreamSummary in test/aws.
+func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSummaryInput) (*shapes.DescribeStreamSummaryOutput, error) {
+	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	return &shapes.DescribeStreamSummaryOutput{StreamDescriptionSummary: &shapes.StreamDescriptionSummary{
+		StreamName:              ptr(stream.Name),
+		StreamARN:               ptr(stream.ARN),
+		StreamId:                ptr(stream.ID),
+		StreamStatus:            ptr(shapes.StreamStatus(stream.Status)),
+		StreamModeDetails:       modeDetails(stream),
+		RetentionPeriodHours:    ptr(int32(stream.RetentionHours)),
+		StreamCreationTimestamp: ptr(stream.Created),
+		EnhancedMonitoring:      []shapes.EnhancedMetrics{{ShardLevelMetrics: []shapes.MetricsName{}}},
+		EncryptionType:          ptr(shapes.EncryptionType("NONE")),
+		OpenShardCount:          ptr(int32(stream.OpenShards())),
+		ConsumerCount:           ptr(int32(0)),
+		MaxRecordSizeInKiB:      ptr(int32(stream.MaxRecordKiB)),
+	}}, nil
+}

@@ -1,0 +1,62 @@
+package kinesis
+
+import (
+	"net/http"
+
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/wire"
+)
+
+// exceptions is what a kind of fault is called here. Kinds that are not in it are our own failures: InternalFailure, status 500, which
+// SDKs try again.
+var exceptions = map[fault.Kind]string{
+	fault.NotFound:      "ResourceNotFoundException",
+	fault.Exists:        "ResourceInUseException",
+	fault.WrongState:    "ResourceInUseException",
+	fault.Conflict:      "ResourceInUseException",
+	fault.Invalid:       "InvalidArgumentException",
+	fault.Unsupported:   "InvalidArgumentException",
+	fault.LimitExceeded: "LimitExceededException",
+	fault.Denied:        "AccessDeniedException",
+	fault.Expired:       "ExpiredNextTokenException",
+	fault.Throttled:     "ProvisionedThroughputExceededException",
+	fault.Full:          "ProvisionedThroughputExceededException", // a full disk heals: clients slow down and try again
+}
+
+// errDryRun is how an operation that would have succeeded ends when DryRun asks.
+var errDryRun = fault.As(fault.Invalid, &wire.APIError{
+	Code: "DryRunOperationException", Message: "The request would have succeeded, but the DryRun parameter is set.",
+}, "")
+
+// apiError is how err is sent in answer to operation.
+func apiError(operation string, err error) *wire.APIError {
+	if e, ok := wire.AsAPIError(err); ok {
+		return e
+	}
+	kind := fault.KindOf(err)
+	code, known := exceptions[kind]
+	switch {
+	case kind == fault.Expired && operation == "GetRecords":
+		code = "ExpiredIteratorException"
+	case kind == fault.Full:
+		return &wire.APIError{Code: code, Message: "The disk is full: nothing can be written until there is room again. Reading goes on."}
+	case !known:
+		return &wire.APIError{Code: wire.CodeInternalFailure, Message: err.Error(), Status: http.StatusInternalServerError}
+	}
+	return &wire.APIError{Code: code, Message: err.Error()}
+}
+
+// recordError is how the failure of one record of a PutRecords is told (API_PutRecordsResultEntry: ErrorCode is
+// ProvisionedThroughputExceededException or InternalFailure).
+func recordError(stream *catalog.Stream, result streams.Result) (code, message string) {
+	switch fault.KindOf(result.Err) {
+	case fault.Throttled:
+		return exceptions[fault.Throttled], "Rate exceeded for shard " + result.ShardID + " in stream " + stream.Name + " under account " + stream.Account + "."
+	case fault.Full:
+		return exceptions[fault.Full], apiError("PutRecords", result.Err).Message
+	default:
+		return wire.CodeInternalFailure, "Internal service failure."
+	}
+}

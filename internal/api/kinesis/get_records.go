@@ -1,0 +1,181 @@
+package kinesis
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/segmentio/asm/base64"
+
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
+	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/record"
+	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/wire"
+	"github.com/weir-stream/weir/internal/wire/cborproto"
+	"github.com/weir-stream/weir/internal/wire/jsonproto"
+	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+)
+
+// getRecordsMax is how many records one GetRecords gives, also when it does not say (API_GetRecords: 10,000).
+const getRecordsMax = 10_000
+
+// getScratch is the memory of one GetRecords.
+type getScratch struct {
+	records []batch.Record
+	out     []byte
+}
+
+// GetRecords reads from where an iterator stands, up to 10,000 records and 10 MiB.
+//
+// Source: API_GetRecords (read 2026-11). Shown by: TestGetRecords in test/aws.
+// Every answer has another NextShardIterator, also when it has no records; at the end of a closed shard there is none, but ChildShards.
+// Damaged records are not passed over: InternalFailure, and the log says where.
+func (a *API) getRecords(c *edge.Call) error {
+	in := new(shapes.GetRecordsInput)
+	if err := decode(c, in); err != nil {
+		return err
+	}
+	if err := refuseStreamID(in.StreamId); err != nil {
+		return err
+	}
+	limit := getRecordsMax
+	if in.Limit != nil {
+		limit = int(*in.Limit)
+	}
+	scratch := a.gets.Get().(*getScratch)
+	defer a.gets.Put(scratch)
+	defer func() { clear(scratch.records) }() // or the pool would keep what the log has let go
+
+	got, err := a.streams.Get(c.Ctx, deref(in.ShardIterator), limit, scratch.records, func(stream *catalog.Stream) error {
+		return mayRead(c, stream, in.StreamARN)
+	})
+	if err != nil {
+		return err
+	}
+	defer got.Release()
+	scratch.records = got.Records
+	if deref(in.DryRun) {
+		return errDryRun
+	}
+	if c.Protocol == edge.CBOR11 {
+		scratch.out = appendRecordsCBOR(scratch.out[:0], got)
+	} else {
+		scratch.out = appendRecordsJSON(scratch.out[:0], got)
+	}
+	c.Reply(http.StatusOK, c.Protocol.ContentType(), scratch.out)
+	return nil
+}
+
+// mayRead says whether an iterator's stream is the caller's, and the one that the request names, if it does.
+func mayRead(c *edge.Call, stream *catalog.Stream, streamARN *string) error {
+	if stream.Account != c.Account || stream.Region != c.Region {
+		return fault.New(fault.Denied, "The stream of this ShardIterator belongs to another account or region.")
+	}
+	if streamARN != nil && *streamARN != stream.ARN {
+		return fault.New(fault.Invalid, "The ShardIterator is not one of stream %s.", *streamARN)
+	}
+	return nil
+}
+
+func appendRecordsJSON(dst []byte, got streams.Batch) []byte {
+	dst = append(dst, `{"Records":[`...)
+	for i := range got.Records {
+		rec := &got.Records[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"SequenceNumber":"`...)
+		dst = got.Shard.SequenceOf(rec).AppendTo(dst)
+		dst = append(dst, `","ApproximateArrivalTimestamp":`...)
+		dst = jsonproto.AppendMillis(dst, rec.Timestamp)
+		dst = append(dst, `,"Data":"`...)
+		dst = appendBase64(dst, rec.Value)
+		dst = append(dst, `","PartitionKey":`...)
+		dst = jsonproto.AppendString(dst, rec.Key)
+		dst = append(dst, '}')
+	}
+	dst = append(dst, `],"MillisBehindLatest":`...)
+	dst = strconv.AppendInt(dst, got.MillisBehind, 10)
+	if got.Next != "" {
+		dst = append(dst, `,"NextShardIterator":"`...)
+		dst = append(dst, got.Next...)
+		dst = append(dst, '"')
+	}
+	if len(got.Children) > 0 {
+		dst = append(dst, `,"ChildShards":`...)
+		dst = jsonproto.Codec.Encode(dst, childShardList, childShapes(got.Children))
+	}
+	return append(dst, '}')
+}
+
+func appendRecordsCBOR(dst []byte, got streams.Batch) []byte {
+	members := 2
+	if got.Next != "" {
+		members++
+	}
+	if len(got.Children) > 0 {
+		members++
+	}
+	dst = cborproto.AppendMapHeader(dst, members)
+	dst = cborproto.AppendText(dst, "Records")
+	dst = cborproto.AppendArrayHeader(dst, len(got.Records))
+	for i := range got.Records {
+		rec := &got.Records[i]
+		dst = cborproto.AppendMapHeader(dst, 4)
+		dst = cborproto.AppendText(dst, "SequenceNumber")
+		dst = appendSequenceCBOR(dst, got.Shard.SequenceOf(rec))
+		dst = cborproto.AppendText(dst, "ApproximateArrivalTimestamp")
+		dst = cborproto.AppendTimestampMillis(dst, rec.Timestamp)
+		dst = cborproto.AppendText(dst, "Data")
+		dst = cborproto.AppendBytes(dst, rec.Value)
+		dst = cborproto.AppendText(dst, "PartitionKey")
+		dst = cborproto.AppendText(dst, rec.Key)
+	}
+	dst = cborproto.AppendText(dst, "MillisBehindLatest")
+	dst = cborproto.AppendInt(dst, got.MillisBehind)
+	if got.Next != "" {
+		dst = cborproto.AppendText(dst, "NextShardIterator")
+		dst = cborproto.AppendText(dst, got.Next)
+	}
+	if len(got.Children) > 0 {
+		dst = cborproto.AppendText(dst, "ChildShards")
+		dst = cborproto.Codec.Encode(dst, childShardList, childShapes(got.Children))
+	}
+	return dst
+}
+
+// childShardList is the shape of GetRecordsOutput.ChildShards.
+var childShardList = func() *wire.Shape {
+	output := shapes.Service.Operations["GetRecords"].Output
+	return output.Members[output.MemberNamed([]byte("ChildShards"))].Shape
+}()
+
+func childShapes(children []streams.Child) []shapes.ChildShard {
+	out := make([]shapes.ChildShard, len(children))
+	for i, child := range children {
+		out[i] = shapes.ChildShard{
+			ShardId:      ptr(child.Shard.ID),
+			ParentShards: child.Parents,
+			HashKeyRange: hashKeyRange(&child.Shard.Shard),
+		}
+	}
+	return out
+}
+
+// appendBase64 appends data in base64.
+func appendBase64(dst, data []byte) []byte {
+	size := base64.StdEncoding.EncodedLen(len(data))
+	if cap(dst)-len(dst) < size {
+		dst = append(dst, make([]byte, size)...)[:len(dst)]
+	}
+	base64.StdEncoding.Encode(dst[len(dst):len(dst)+size], data)
+	return dst[:len(dst)+size]
+}
+
+// appendSequenceCBOR appends a sequence number as CBOR text.
+func appendSequenceCBOR(dst []byte, number record.SequenceNumber) []byte {
+	var text [64]byte
+	return cborproto.AppendText(dst, number.AppendTo(text[:0]))
+}

@@ -1,0 +1,49 @@
+// Package kinesis speaks the Kinesis Data Streams API.
+//
+// It owns what each operation takes, checks and answers, one file an operation, and the table from kinds of error to AWS's exceptions
+// (errors.go). The shape of messages belongs to wire, listeners and signatures to edge, what streams do to streams and catalog.
+//
+// PutRecord, PutRecords and GetRecords carry the traffic: they read and write bodies by hand (put.go, get_records.go). Everything else goes
+// through the generated shapes (serve.go).
+//
+// Read serve.go, then put_records.go and get_records.go.
+package kinesis
+
+import (
+	"sync"
+
+	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/controller"
+	"github.com/weir-stream/weir/internal/streams"
+)
+
+// Options is what the API works with. Every field is required.
+type Options struct {
+	Streams *streams.Streams
+	Control *controller.Controller
+	Clock   clock.Clock
+}
+
+// API serves the operations of Kinesis Data Streams. It is an edge.Service and safe for concurrent use.
+type API struct {
+	streams *streams.Streams
+	control *controller.Controller
+	clock   clock.Clock
+
+	puts sync.Pool // of *putRequest
+	gets sync.Pool // of *getScratch
+}
+
+// New makes the API.
+func New(o Options) *API {
+	a := &API{streams: o.Streams, control: o.Control, clock: o.Clock}
+	a.puts.New = func() any { return new(putRequest) }
+	a.gets.New = func() any { return new(getScratch) }
+	return a
+}
+
+// Name is the service's name in signatures.
+func (a *API) Name() string { return "kinesis" }
+
+// TargetPrefix is what stands before the operation in X-Amz-Target.
+func (a *API) TargetPrefix() string { return "Kinesis_20131202" }

@@ -1,0 +1,184 @@
+package kinesis
+
+import (
+	"net/http"
+
+	"github.com/weir-stream/weir/internal/arn"
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/wire"
+	"github.com/weir-stream/weir/internal/wire/cborproto"
+	"github.com/weir-stream/weir/internal/wire/jsonproto"
+	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+)
+
+// operations is what this version serves: every operation of the model that is not here is refused by name.
+var operations = map[string]func(*API, *edge.Call) error{
+	"AddTagsToStream":               shaped((*API).addTagsToStream),
+	"CreateStream":                  shaped((*API).createStream),
+	"DecreaseStreamRetentionPeriod": shaped((*API).decreaseRetention),
+	"DeleteStream":                  shaped((*API).deleteStream),
+	"DescribeStream":                shaped((*API).describeStream),
+	"DescribeStreamSummary":         shaped((*API).describeStreamSummary),
+	"GetRecords":                    (*API).getRecords,
+	"GetShardIterator":              shaped((*API).getShardIterator),
+	"IncreaseStreamRetentionPeriod": shaped((*API).increaseRetention),
+	"ListShards":                    shaped((*API).listShards),
+	"ListStreams":                   shaped((*API).listStreams),
+	"ListTagsForResource":           shaped((*API).listTagsForResource),
+	"ListTagsForStream":             shaped((*API).listTagsForStream),
+	"PutRecord":                     (*API).putRecord,
+	"PutRecords":                    (*API).putRecords,
+	"RemoveTagsFromStream":          shaped((*API).removeTagsFromStream),
+	"TagResource":                   shaped((*API).tagResource),
+	"UntagResource":                 shaped((*API).untagResource),
+	"UpdateMaxRecordSize":           shaped((*API).updateMaxRecordSize),
+}
+
+// Supported says whether this version serves an operation of the model.
+func Supported(operation string) bool { return operations[operation] != nil }
+
+// Serve answers one call.
+func (a *API) Serve(c *edge.Call) {
+	run := operations[c.Operation]
+	if c.Protocol != edge.JSON11 && c.Protocol != edge.CBOR11 {
+		c.UnknownOperation()
+		return
+	}
+	if run == nil {
+		a.refuse(c)
+		return
+	}
+	if err := run(a, c); err != nil {
+		e := apiError(c.Operation, err)
+		c.Fail(e.HTTPStatus(), e.Code, e.Message)
+	}
+}
+
+// refuse answers for an operation that is not served: one of the model by name, any other as AWS does.
+func (a *API) refuse(c *edge.Call) {
+	if shapes.Service.Operations[c.Operation] == nil {
+		c.UnknownOperation()
+		return
+	}
+	c.Fail(http.StatusBadRequest, "UnsupportedOperationException", "The operation "+c.Operation+" is not supported by this version of Weir.")
+}
+
+// shaped makes an operation of one that takes and gives generated shapes. Out is empty for operations that answer nothing.
+func shaped[In, Out any](run func(*API, *edge.Call, *In) (*Out, error)) func(*API, *edge.Call) error {
+	return func(a *API, c *edge.Call) error {
+		in := new(In)
+		if err := decode(c, in); err != nil {
+			return err
+		}
+		out, err := run(a, c, in)
+		if err != nil {
+			return err
+		}
+		shape := shapes.Service.Operations[c.Operation].Output
+		if shape == nil {
+			c.Reply(http.StatusOK, c.Protocol.ContentType(), nil)
+			return nil
+		}
+		c.Reply(http.StatusOK, c.Protocol.ContentType(), codec(c).Encode(nil, shape, out))
+		return nil
+	}
+}
+
+// nothing is the output of operations that answer nothing.
+type nothing = struct{}
+
+func codec(c *edge.Call) wire.Codec {
+	if c.Protocol == edge.CBOR11 {
+		return cborproto.Codec
+	}
+	return jsonproto.Codec
+}
+
+// decode reads the body of c into in, the generated input of its operation, and holds it against the constraints of the model.
+func decode(c *edge.Call, in any) error {
+	shape := shapes.Service.Operations[c.Operation].Input
+	if err := codec(c).Decode(shape, c.Body, in); err != nil {
+		return err
+	}
+	return wire.Validate(shape, in)
+}
+
+// findStream is the stream that a request names, by name or by ARN, in the caller's account and region.
+func (a *API) findStream(c *edge.Call, name, streamARN []byte) (*catalog.Stream, error) {
+	state := a.control.State()
+	if len(streamARN) == 0 {
+		if len(name) == 0 {
+			return nil, fault.New(fault.Invalid, "Either StreamName or StreamARN must be provided.")
+		}
+		if stream := state.Stream(c.Account, c.Region, string(name)); stream != nil {
+			return stream, nil
+		}
+		return nil, streams.NotFound(c.Account, string(name))
+	}
+	named, err := streamNameOf(c, string(streamARN))
+	if err != nil {
+		return nil, err
+	}
+	if len(name) > 0 && named != string(name) {
+		return nil, fault.New(fault.Invalid, "StreamName %s and StreamARN %s do not name the same stream.", name, streamARN)
+	}
+	if stream := state.Stream(c.Account, c.Region, named); stream != nil {
+		return stream, nil
+	}
+	return nil, streams.NotFound(c.Account, named)
+}
+
+// streamNameOf takes the stream's name out of an ARN, which must be one of the caller's account and region.
+func streamNameOf(c *edge.Call, text string) (string, error) {
+	parsed, err := arn.Parse(text)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "%s is not a valid ARN.", text)
+	}
+	name, err := parsed.StreamName()
+	if err != nil {
+		return "", fault.New(fault.Invalid, "%s is not the ARN of a stream.", text)
+	}
+	if parsed.Region != c.Region {
+		return "", fault.New(fault.Invalid, "The ARN %s is of region %s, the request of region %s.", text, parsed.Region, c.Region)
+	}
+	if parsed.Account != c.Account {
+		return "", fault.New(fault.Denied, "User: %s is not authorized to access the resource %s: access across accounts is not supported by this version of Weir.", c.Account, text)
+	}
+	return name, nil
+}
+
+// stream is findStream for generated inputs.
+func (a *API) stream(c *edge.Call, name, streamARN, streamID *string) (*catalog.Stream, error) {
+	if err := refuseStreamID(streamID); err != nil {
+		return nil, err
+	}
+	return a.findStream(c, textBytes(name), textBytes(streamARN))
+}
+
+// refuseStreamID refuses a member that the model has and AWS has not built ("Reserved for future use").
+func refuseStreamID(id *string) error {
+	if id != nil {
+		return fault.New(fault.Unsupported, "StreamId is reserved for future use. Name the stream by StreamName or StreamARN.")
+	}
+	return nil
+}
+
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// textBytes is the bytes of an optional text: nil of an absent one, and not nil of an empty one.
+func textBytes(text *string) []byte {
+	if text == nil {
+		return nil
+	}
+	return []byte(*text)
+}

@@ -1,0 +1,97 @@
+package kinesis
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/fault"
+	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+)
+
+// The two families of tag operations do the same to the same tags: the older one names a stream, the newer one a resource by ARN.
+//
+// Source: API_AddTagsToStream, API_RemoveTagsFromStream, API_ListTagsForStream, API_TagResource, API_UntagResource,
+// API_ListTagsForResource (read 2026-11). Shown by: TestTags in test/aws.
+// Differs from AWS: the only resources in this version are streams.
+
+func (a *API) addTagsToStream(c *edge.Call, in *shapes.AddTagsToStreamInput) (*nothing, error) {
+	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.addTags(c, stream, in.Tags)
+}
+
+func (a *API) removeTagsFromStream(c *edge.Call, in *shapes.RemoveTagsFromStreamInput) (*nothing, error) {
+	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.removeTags(c, stream, in.TagKeys)
+}
+
+func (a *API) listTagsForStream(c *edge.Call, in *shapes.ListTagsForStreamInput) (*shapes.ListTagsForStreamOutput, error) {
+	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	tags := tagShapes(stream.Tags, deref(in.ExclusiveStartTagKey))
+	out := &shapes.ListTagsForStreamOutput{Tags: tags, HasMoreTags: ptr(false)}
+	if limit := int(deref(in.Limit)); in.Limit != nil && len(tags) > limit {
+		out.Tags, out.HasMoreTags = tags[:limit], ptr(true)
+	}
+	return out, nil
+}
+
+func (a *API) tagResource(c *edge.Call, in *shapes.TagResourceInput) (*nothing, error) {
+	stream, err := a.resource(c, in.ResourceARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.addTags(c, stream, in.Tags)
+}
+
+func (a *API) untagResource(c *edge.Call, in *shapes.UntagResourceInput) (*nothing, error) {
+	stream, err := a.resource(c, in.ResourceARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.removeTags(c, stream, in.TagKeys)
+}
+
+func (a *API) listTagsForResource(c *edge.Call, in *shapes.ListTagsForResourceInput) (*shapes.ListTagsForResourceOutput, error) {
+	stream, err := a.resource(c, in.ResourceARN, in.StreamId)
+	if err != nil {
+		return nil, err
+	}
+	return &shapes.ListTagsForResourceOutput{Tags: tagShapes(stream.Tags, "")}, nil
+}
+
+// resource is the stream that a ResourceARN names.
+func (a *API) resource(c *edge.Call, resourceARN, streamID *string) (*catalog.Stream, error) {
+	if deref(resourceARN) == "" {
+		return nil, fault.New(fault.Invalid, "ResourceARN must be provided.")
+	}
+	return a.stream(c, nil, resourceARN, streamID)
+}
+
+func (a *API) addTags(c *edge.Call, stream *catalog.Stream, tags map[string]string) error {
+	return a.control.AddTags(c.Ctx, catalog.AddTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Tags: tags})
+}
+
+func (a *API) removeTags(c *edge.Call, stream *catalog.Stream, keys []string) error {
+	return a.control.RemoveTags(c.Ctx, catalog.RemoveTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Keys: keys})
+}
+
+// tagShapes is the tags whose keys come after a key, in order of key.
+func tagShapes(tags map[string]string, after string) []shapes.Tag {
+	out := []shapes.Tag{}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if key > after {
+			out = append(out, shapes.Tag{Key: ptr(key), Value: ptr(tags[key])})
+		}
+	}
+	return out
+}

@@ -1,0 +1,215 @@
+package streams
+
+import (
+	"context"
+	"time"
+
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
+	"github.com/weir-stream/weir/internal/fault"
+)
+
+// getBytes is how much data one GetRecords returns at most (API_GetRecords: 10 MiB).
+const getBytes = 10 << 20
+
+// Batch is what one Get found.
+type Batch struct {
+	Shard   *Shard
+	Records []batch.Record // slices into the log's memory: read only
+	// Next is the iterator to go on with. Empty at the end of a closed shard, and then Children says where the keys went.
+	Next     string
+	Children []Child
+	// MillisBehind is how far the end of Records is behind the newest record: 0 when nothing is left, otherwise the age of
+	// the oldest record not returned, as far as it is known without reading on.
+	MillisBehind int64
+
+	chunks []commitlog.Chunk // what Records point into
+}
+
+// Release gives the memory of Records back. They must not be used afterwards.
+func (b *Batch) Release() {
+	for i := range b.chunks {
+		if release := b.chunks[i].Release; release != nil {
+			release()
+		}
+	}
+	b.chunks = nil
+}
+
+// Child is a shard that goes on where a closed one ended.
+type Child struct {
+	Shard   *Shard
+	Parents []string // shard ids: one after a split, two after a merge
+}
+
+// Get reads up to limit records, and up to 10 MiB, from where an iterator stands. allowed is asked before anything is read whether the
+// caller may read the stream that the iterator belongs to. The caller releases the Batch.
+//
+// Records that retention has taken since the iterator was made are passed over. Damaged ones are not: fault.Corrupt.
+func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch.Record, allowed func(*catalog.Stream) error) (Batch, error) {
+	now := s.clock.Now()
+	it, err := s.openIterator(token, now)
+	if err != nil {
+		return Batch{}, err
+	}
+	stream := s.control.State().StreamByGroup(it.group)
+	if stream == nil {
+		return Batch{}, fault.New(fault.NotFound, "The stream of this ShardIterator does not exist any more.")
+	}
+	if err := allowed(stream); err != nil {
+		return Batch{}, err
+	}
+	r, err := s.route(ctx, stream)
+	if err != nil {
+		return Batch{}, err
+	}
+	shard := r.byNumber(it.shard)
+	if shard == nil {
+		return Batch{}, fault.New(fault.Invalid, "Invalid ShardIterator.")
+	}
+	out := Batch{Shard: shard, Records: into[:0]}
+	next, err := s.read(ctx, stream, &out, it.position, limit, now)
+	if err != nil {
+		out.Release()
+		return Batch{}, err
+	}
+	if shard.Status == catalog.Closed && next+shard.Base >= shard.End {
+		out.Children = r.children(shard)
+		return out, nil
+	}
+	it.position = next
+	out.Next, err = s.iterator(it, now)
+	return out, err
+}
+
+// How much of the log is read at once. The first window shows how large the records are, the others are made to measure: a GetRecords
+// that asks for little does not pay for 10 MiB, and little is read again by the next call.
+const (
+	windowFirst = 256 << 10
+	windowMin   = 64 << 10
+	windowMax   = 1 << 20
+)
+
+// read fills out.Records from position on, window by window, and says where to continue.
+func (s *Streams) read(ctx context.Context, stream *catalog.Stream, out *Batch, position commitlog.Position, limit int, now time.Time) (commitlog.Position, error) {
+	horizon := stream.Horizon(now)
+	chunk, position, err := readFrom(ctx, out.Shard.log, position, horizon)
+	if err != nil {
+		return 0, fault.Wrap(err, "get: %s", out.Shard.ID)
+	}
+	size := 0
+	for {
+		next, rest, err := out.take(chunk, position, limit, &size)
+		if err != nil {
+			return 0, fault.Wrap(err, "get: %s", out.Shard.ID)
+		}
+		full := next < chunk.Next || len(out.Records) >= limit || size >= getBytes
+		last := chunk.Bounds.Next
+		if !full && next < last {
+			chunk, err = out.Shard.log.Read(ctx, next, window(size, len(out.Records), limit))
+			full = err != nil || len(chunk.Batches) == 0 // what is wrong there the next call says, which begins there
+		}
+		if full || next >= last {
+			out.MillisBehind = millisBehind(out.Records, rest, next < last, horizon, now)
+			return next, nil
+		}
+		position = next
+	}
+}
+
+// window is how many bytes of log the records that are still wanted take, judged by the read ones.
+func window(size, read, limit int) int {
+	each := size/max(read, 1) + 64 // what a record takes beside key and data, rounded up
+	return min(max((limit-read)*each, windowMin), windowMax)
+}
+
+// take adds the records of chunk from position on, until limit or 10 MiB are reached, and says where the next record is; rest is the
+// first record of the chunk that was left, if there is one.
+func (b *Batch) take(chunk commitlog.Chunk, position commitlog.Position, limit int, size *int) (next commitlog.Position, rest *batch.Record, err error) {
+	b.chunks = append(b.chunks, chunk)
+	records := batch.Iterate(chunk.Batches)
+	for {
+		n := len(b.Records)
+		b.Records = append(b.Records, batch.Record{})
+		rec := &b.Records[n]
+		if !records.Next(rec) {
+			b.Records = b.Records[:n]
+			return chunk.Next, nil, records.Err()
+		}
+		if rec.Position < position {
+			b.Records = b.Records[:n]
+			continue
+		}
+		grown := *size + len(rec.Key) + len(rec.Value)
+		if n >= limit || n > 0 && grown > getBytes {
+			left := *rec
+			b.Records = b.Records[:n]
+			return left.Position, &left, nil
+		}
+		*size = grown
+	}
+}
+
+// millisBehind is the age of the oldest record that is left; where that was not read, of the youngest that was, which is not younger.
+func millisBehind(read []batch.Record, rest *batch.Record, more bool, horizon, now time.Time) int64 {
+	switch {
+	case !more:
+		return 0
+	case rest != nil:
+		return max(now.UnixMilli()-rest.Timestamp, 1)
+	case len(read) > 0:
+		return max(now.UnixMilli()-read[len(read)-1].Timestamp, 1)
+	default:
+		return max(now.UnixMilli()-horizon.UnixMilli(), 1)
+	}
+}
+
+// readFrom reads a chunk at position, or at the horizon when position is behind it, and says which of the two it was.
+func readFrom(ctx context.Context, log commitlog.Log, position commitlog.Position, horizon time.Time) (commitlog.Chunk, commitlog.Position, error) {
+	chunk, err := log.Read(ctx, position, windowFirst)
+	if fault.Is(err, fault.Trimmed) {
+		var bounds commitlog.Bounds
+		if bounds, err = log.Bounds(ctx); err != nil {
+			return chunk, 0, err
+		}
+		position = bounds.First
+		chunk, err = log.Read(ctx, position, windowFirst)
+	}
+	if err != nil || len(chunk.Batches) == 0 {
+		return chunk, position, err
+	}
+	// Where the first batch is young enough, so is what follows: one look at a header is all that exact retention costs.
+	info, err := batch.Peek(chunk.Batches)
+	if err != nil || info.BaseTimestamp >= horizon.UnixMilli() {
+		return chunk, position, err
+	}
+	first, err := log.PositionAt(ctx, horizon)
+	if err != nil || first <= position {
+		return chunk, position, err
+	}
+	if chunk.Release != nil {
+		chunk.Release()
+	}
+	chunk, err = log.Read(ctx, first, windowFirst)
+	return chunk, first, err
+}
+
+// children are the shards that took over a closed shard's keys.
+func (r *route) children(parent *Shard) []Child {
+	var out []Child
+	for _, shard := range r.shards {
+		var parents []string
+		mine := false
+		for _, p := range []*uint32{shard.Parent, shard.AdjacentParent} {
+			if p != nil {
+				parents = append(parents, ShardID(*p))
+				mine = mine || *p == parent.Number
+			}
+		}
+		if mine {
+			out = append(out, Child{Shard: shard, Parents: parents})
+		}
+	}
+	return out
+}

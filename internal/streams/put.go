@@ -1,0 +1,177 @@
+package streams
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/record"
+)
+
+// explicitHeader carries a record's explicit hash key, 16 bytes big-endian, when it was put with one.
+const explicitHeader = "w.h"
+
+// batchKept is how much memory a pooled batch may hold on to between requests: a little over the usual
+// half megabyte of a PutRecords. Larger ones go to the garbage collector.
+const batchKept = 1 << 20
+
+// Put is one request's way into a stream: Add each record, Commit once, ask for each Result, Release.
+//
+// Work per record: one MD5 of the key, one copy of the value into its shard's batch (by the caller, who decodes straight into
+// it), no allocation. Work per shard touched: one append to its log; all of them share the store's next sync.
+// It is for one goroutine.
+type Put struct {
+	streams *Streams
+	route   *route
+	arrival int64   // ms since 1970: when the request arrived
+	parts   []*part // one for each shard touched; parts[:used]
+	used    int
+	partOf  []int32  // by place in route.open: 1 + index into parts, 0 for none
+	placed  []placed // by record, in order of Add
+	wait    sync.WaitGroup
+}
+
+// part is what goes to one shard.
+type part struct {
+	shard *Shard
+	open  int32 // place of shard in route.open
+	batch batch.Batch
+	first commitlog.Position // after Commit, when err is nil
+	err   error
+}
+
+// placed says where a record went.
+type placed struct {
+	part  int32 // index into parts
+	index int32 // its number in the part's batch
+}
+
+// Result is where a record stands, or why it does not. The error's kind says whether to try again.
+type Result struct {
+	ShardID  string
+	Sequence record.SequenceNumber
+	Err      error
+}
+
+// Begin opens a put into stream. NotFound while the stream has no shards to write to.
+func (s *Streams) Begin(ctx context.Context, stream *catalog.Stream) (*Put, error) {
+	r, err := s.route(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	p := s.puts.Get().(*Put)
+	p.streams, p.route, p.arrival = s, r, s.clock.Now().UnixMilli()
+	if len(p.partOf) < len(r.open) {
+		p.partOf = make([]int32, len(r.open))
+	}
+	return p, nil
+}
+
+// Add gives a record its place and returns the room for its data, which the caller must fill before Commit.
+// With explicit, the record goes where that hash key belongs, instead of the partition key's MD5.
+func (p *Put) Add(partitionKey []byte, explicit *record.HashKey, dataSize int) []byte {
+	var key record.HashKey
+	if explicit != nil {
+		key = *explicit
+	} else {
+		key = record.HashKeyOf(partitionKey)
+	}
+	at := p.partFor(int32(p.route.shardFor(key)))
+	part := p.parts[at]
+	p.placed = append(p.placed, placed{part: at, index: int32(part.batch.Len())})
+	if explicit == nil {
+		return part.batch.AppendRoom(p.arrival, partitionKey, dataSize)
+	}
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:], explicit.Hi)
+	binary.BigEndian.PutUint64(raw[8:], explicit.Lo)
+	return part.batch.AppendRoom(p.arrival, partitionKey, dataSize, batch.Header{Key: explicitHeader, Value: raw[:]})
+}
+
+// partFor is the index of the part for a shard, begun if this is the first record for it.
+func (p *Put) partFor(open int32) int32 {
+	if known := p.partOf[open]; known > 0 {
+		return known - 1
+	}
+	if p.used == len(p.parts) {
+		p.parts = append(p.parts, new(part))
+	}
+	part := p.parts[p.used]
+	part.shard, part.open = p.route.open[open], open
+	p.used++
+	p.partOf[open] = int32(p.used)
+	return int32(p.used - 1)
+}
+
+// Commit appends every record, shard by shard at the same time, and returns when each shard's outcome is known. A failure on one
+// shard leaves the others alone: it is in the Results.
+func (p *Put) Commit(ctx context.Context) {
+	if p.used == 0 {
+		return
+	}
+	p.wait.Add(p.used - 1)
+	for _, other := range p.parts[1:p.used] {
+		go func() {
+			defer p.wait.Done()
+			other.append(ctx)
+		}()
+	}
+	p.parts[0].append(ctx)
+	p.wait.Wait()
+}
+
+func (p *part) append(ctx context.Context) {
+	p.first, p.err = p.shard.log.Append(ctx, &p.batch)
+	if p.err != nil {
+		p.err = fault.Wrap(p.err, "put: %s", p.shard.ID)
+	}
+}
+
+// Stream is the stream that p goes into.
+func (p *Put) Stream() *catalog.Stream { return p.route.stream }
+
+// Result is what became of record i, counted in order of Add.
+func (p *Put) Result(i int) Result {
+	at := p.placed[i]
+	part := p.parts[at.part]
+	if part.err != nil {
+		return Result{ShardID: part.shard.ID, Err: part.err}
+	}
+	return Result{ShardID: part.shard.ID, Sequence: part.shard.sequence(part.first+int64(at.index), p.arrival)}
+}
+
+// Release gives the put's memory back. The put must not be used afterwards.
+func (p *Put) Release() {
+	for _, part := range p.parts[:p.used] {
+		p.partOf[part.open] = 0
+		part.shard, part.err = nil, nil
+		if part.batch.Cap() > batchKept {
+			part.batch = batch.Batch{}
+		} else {
+			part.batch.Reset()
+		}
+	}
+	s := p.streams
+	p.streams, p.route, p.used, p.placed = nil, nil, 0, p.placed[:0]
+	s.puts.Put(p)
+}
+
+// SequenceOf is the sequence number of a record that was read from the shard.
+func (s *Shard) SequenceOf(r *batch.Record) record.SequenceNumber {
+	return s.sequence(r.Position, r.Timestamp)
+}
+
+// sequence is the sequence number of the record at a position of the shard's log that arrived at a time in ms. It is computed
+// whenever it is needed and never stored.
+func (s *Shard) sequence(position commitlog.Position, arrivalMillis int64) record.SequenceNumber {
+	return record.SequenceNumber{
+		ShardCreated:  s.Created.Unix(),
+		Shard:         s.Number,
+		Position:      position + s.Base,
+		ArrivalSecond: arrivalMillis / 1000,
+	}
+}

@@ -1,0 +1,132 @@
+// Package streams gives records a place: shards, hash-key ranges, sequence numbers, iterators, retention.
+//
+// It owns what a position in a stream means, and keeps the logs in step with the streams that exist. Bytes on disk belong to
+// commitlog, which streams exist belongs to catalog, who may call belongs to auth, and how a request looks belongs to api/kinesis.
+//
+// Read put.go, then get.go, then lifecycle.go.
+package streams
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/controller"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/record"
+)
+
+// Options is what Streams works with. Every field is required.
+type Options struct {
+	Store   commitlog.Store        // holds one log per shard
+	Control *controller.Controller // says which streams exist, and hears which are ready
+	Clock   clock.Clock
+	Secret  []byte    // 32 bytes that sign iterators and tokens; the same on every node and after a restart
+	Random  io.Reader // makes each iterator differ from the last; crypto/rand in life
+}
+
+// Streams serves every stream of one node. It is safe for concurrent use.
+type Streams struct {
+	store   commitlog.Store
+	control *controller.Controller
+	clock   clock.Clock
+	tokens  *tokens
+	puts    sync.Pool // of *Put
+
+	settled atomic.Int64 // the catalog's version whose changes Run has carried out; −1 before the first
+
+	routes sync.Map // log group (uint64) → *route; an entry is replaced when the catalog's stream has changed
+}
+
+// New makes the streams of a node. Run keeps them in step with the catalog.
+func New(o Options) (*Streams, error) {
+	tokens, err := newTokens(o.Secret, o.Random)
+	if err != nil {
+		return nil, err
+	}
+	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, tokens: tokens}
+	s.settled.Store(-1)
+	s.puts.New = func() any { return new(Put) }
+	return s, nil
+}
+
+// Shard is a shard of a stream and the log it lives in.
+type Shard struct {
+	catalog.Shard
+	ID  string // shardId-000000000000
+	log commitlog.Log
+}
+
+// route is what a request needs to know of one version of a stream. Immutable.
+type route struct {
+	stream *catalog.Stream
+	shards []*Shard // all, in order of number
+	open   []*Shard // the open ones, in order of hash range; together they cover every hash key
+}
+
+// route finds the way into stream. WrongState when its shards are not there: it is being made or deleted.
+func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, error) {
+	if known, ok := s.routes.Load(stream.Group); ok && known.(*route).stream == stream {
+		return known.(*route), nil
+	}
+	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
+		return nil, NotFound(stream.Account, stream.Name)
+	}
+	r := &route{stream: stream, shards: make([]*Shard, len(stream.Shards))}
+	for i, shard := range stream.Shards {
+		log, err := s.store.Open(ctx, LogID(stream, shard.Number))
+		if err != nil {
+			return nil, fault.Wrap(err, "stream %s: shard %d", stream.Name, shard.Number)
+		}
+		r.shards[i] = &Shard{Shard: shard, ID: ShardID(shard.Number), log: log}
+		if shard.Status == catalog.Open {
+			r.open = append(r.open, r.shards[i])
+		}
+	}
+	slices.SortFunc(r.open, func(a, b *Shard) int { return a.Range.Start.Cmp(b.Range.Start) })
+	s.routes.Store(stream.Group, r)
+	return r, nil
+}
+
+// shardFor is the place in r.open of the shard whose range holds key.
+func (r *route) shardFor(key record.HashKey) int {
+	lo, hi := 0, len(r.open)-1 // invariant: the answer is in [lo, hi]
+	for lo < hi {
+		mid := (lo + hi + 1) / 2
+		if r.open[mid].Range.Start.Cmp(key) <= 0 {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo
+}
+
+// byNumber finds a shard by its number, or gives nil.
+func (r *route) byNumber(number uint32) *Shard {
+	i, ok := slices.BinarySearchFunc(r.shards, number, func(s *Shard, n uint32) int { return cmp.Compare(s.Number, n) })
+	if !ok {
+		return nil
+	}
+	return r.shards[i]
+}
+
+// LogID names the log of a stream's shard.
+func LogID(stream *catalog.Stream, shard uint32) commitlog.ID {
+	return commitlog.ID{Group: stream.Group, Member: shard}
+}
+
+// ShardID is a shard's name on the wire (API_Shard: "shardId-" and twelve digits).
+func ShardID(number uint32) string { return fmt.Sprintf("shardId-%012d", number) }
+
+// NotFound is the refusal for a stream that does not exist, in AWS's words.
+func NotFound(account, name string) error {
+	return fault.New(fault.NotFound, "Stream %s under account %s not found.", name, account)
+}
