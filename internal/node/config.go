@@ -1,0 +1,74 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/weir-stream/weir/internal/commitlog/disklog"
+	"github.com/weir-stream/weir/internal/fault"
+)
+
+// Config says what one node runs. The zero value of a field is off, or what its comment says.
+type Config struct {
+	// DataDir is the directory of everything durable. It is made if absent, and locked while the node runs.
+	DataDir string
+	// Listen, TLSListen and ConsoleListen are host:port; port 0 takes a free one. Empty is off.
+	Listen, TLSListen, ConsoleListen string
+	// Dev accepts any key, on loopback only.
+	Dev bool
+	// TestClock stands the clock still: "now" or an RFC 3339 time, unless the data directory has a test time already. Empty is real time. Dev only.
+	TestClock string
+	// Durability is what an acknowledgement means: "sync" (the default), fdatasync returned; "interval=50ms", one will within that time; "os", the
+	// operating system has the bytes.
+	Durability string
+	// Faults breaks the disk on purpose, for tests: "disk-full" refuses every write once the node is up. Dev only.
+	Faults string
+	// Logger receives what an operator should know. Nil is slog.Default.
+	Logger *slog.Logger
+}
+
+// diskFull is the one value of Config.Faults.
+const diskFull = "disk-full"
+
+// Validate says all that is wrong with c at once, or nil.
+func (c Config) Validate() error {
+	var wrong []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fault.New(fault.Invalid, format, args...))
+		}
+	}
+	check(c.DataDir != "", "the data directory is missing")
+	check(c.Listen != "" || c.TLSListen != "", "there is no address to listen on")
+	check(c.TestClock == "" || c.Dev, "a test clock is for weir dev")
+	check(c.Faults == "" || c.Dev, "faults on purpose are for weir dev")
+	check(c.Faults == "" || c.Faults == diskFull, "fault %q is not known; %q is", c.Faults, diskFull)
+	if c.TestClock != "" && c.TestClock != "now" {
+		_, err := time.Parse(time.RFC3339, c.TestClock)
+		check(err == nil, "test clock %q is neither \"now\" nor a time like 2026-11-18T13:00:00Z", c.TestClock)
+	}
+	if _, err := c.durability(); err != nil {
+		wrong = append(wrong, err)
+	}
+	if len(wrong) > 0 {
+		return fault.As(fault.Invalid, errors.Join(wrong...), "configuration")
+	}
+	return nil
+}
+
+// durability reads Durability.
+func (c Config) durability() (disklog.Durability, error) {
+	switch text, interval := strings.CutPrefix(c.Durability, "interval="); {
+	case c.Durability == "" || c.Durability == "sync":
+		return disklog.Sync, nil
+	case c.Durability == "os":
+		return disklog.OS, nil
+	case interval:
+		if d, err := time.ParseDuration(text); err == nil && d > 0 {
+			return disklog.Interval(d), nil
+		}
+	}
+	return disklog.Durability{}, fault.New(fault.Invalid, "durability %q is none of sync, interval=DURATION (such as interval=50ms), os", c.Durability)
+}
