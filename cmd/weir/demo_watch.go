@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/weir-stream/weir/client"
+	"github.com/weir-stream/weir/client/follow"
+	"github.com/weir-stream/weir/client/put"
+	"github.com/weir-stream/weir/client/tail"
+	"github.com/weir-stream/weir/internal/node"
+	"github.com/weir-stream/weir/internal/scenario/tolls"
+)
+
+// watch is the demo as a person sees it: the stations write, the files are followed into the stream, the stream is read, and
+// the screen shows all three.
+func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.Scale) error {
+	state, err := openDemo(c.Data, c.Seed, c.Scale)
+	if err != nil {
+		return err
+	}
+	n, err := c.startNode(ctx, t)
+	if err != nil {
+		return explainStart(err, node.Config{DataDir: c.Data})
+	}
+	endpoint := "http://" + n.Addr()
+	api, err := client.NewKinesis(client.Options{Endpoint: endpoint, AccessKey: client.DefaultAccessKey, SecretKey: client.DefaultSecretKey,
+		Region: client.DefaultRegion, MaxAttempts: 1, Getenv: func(string) string { return "" }})
+	if err == nil {
+		_, err = client.EnsureStream(ctx, api, tolls.Stream, 4)
+	}
+	if err != nil {
+		return errors.Join(err, stopNode(ctx, n))
+	}
+	d := &demo{command: c, scale: scale, state: state, api: api, figures: newFigures(scale)}
+	screen := newScreen(t, d.figures, screenText{Endpoint: endpoint, Console: "http://" + n.ConsoleAddr(), Speed: c.Speed, Seed: c.Seed, Scale: c.Scale, Data: c.Data})
+
+	// All four end when one fails or when the person has seen enough; then the server is drained.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for _, part := range []func(context.Context) error{d.write, d.feed, d.read, screen.run} {
+		wg.Go(func() {
+			if err := part(ctx); err != nil && ctx.Err() == nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Go(func() {
+		select {
+		case <-n.Done():
+			cancel(errors.Join(errors.New("the server ended"), n.Err()))
+		case <-ctx.Done():
+		}
+	})
+	wg.Wait()
+	err = context.Cause(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	screen.close()
+	err = errors.Join(err, stopNode(ctx, n))
+	fmt.Fprintln(t.out, d.figures.last(c.Data))
+	return err
+}
+
+// startNode starts the server on the usual ports, or on free ones instead of those that are taken.
+func (c *demoTollsCommand) startNode(ctx context.Context, t *terminal) (*node.Node, error) {
+	config := node.Config{DataDir: filepath.Join(c.Data, "data"), Listen: c.Listen, ConsoleListen: defaultSettings().ConsoleListen, Dev: true, Durability: "sync", Logger: t.logger("error")}
+	n, err := node.Start(ctx, config)
+	for _, taken := range []*string{&config.ConsoleListen, &config.Listen} {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			*taken = "127.0.0.1:0"
+			n, err = node.Start(ctx, config)
+		}
+	}
+	return n, err
+}
+
+// demoState is what a second start must know, in demo.json.
+type demoState struct {
+	path      string
+	Seed      uint64                     `json:"seed"`
+	Scale     string                     `json:"scale"`
+	Positions map[string]follow.Position `json:"positions"` // by log file: behind what is in the stream
+}
+
+// openDemo reads the state of an earlier run in dir, or begins one.
+func openDemo(dir string, seed uint64, scale string) (*demoState, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &demoState{path: filepath.Join(dir, "demo.json"), Seed: seed, Scale: scale}
+	text, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o777); err != nil {
+			return nil, err
+		}
+		return s, s.save()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("%s is not what a demo wrote: %w", s.path, err)
+	}
+	if s.Seed != seed || s.Scale != scale {
+		return nil, fmt.Errorf("%s holds a demo with --seed %d --scale %s; go on with those, or take another directory with --data", dir, s.Seed, s.Scale)
+	}
+	return s, nil
+}
+
+func (s *demoState) save() error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.path+".new", text, 0o666); err != nil {
+		return err
+	}
+	return os.Rename(s.path+".new", s.path)
+}
+
+func (s *demoState) logs() string { return filepath.Join(filepath.Dir(s.path), "logs") }
+
+// demo is the running scenario.
+type demo struct {
+	command *demoTollsCommand
+	scale   tolls.Scale
+	state   *demoState // used by feed alone
+	api     *kinesis.Client
+	figures *figures
+}
+
+// write is the stations. A second start draws the same lines again and leaves out those that the files hold.
+func (d *demo) write(ctx context.Context) (err error) {
+	logs, err := tolls.OpenLogs(d.state.logs(), d.scale.RotateBytes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logs.Close()) }()
+	held, err := logs.Count()
+	if err != nil {
+		return err
+	}
+	generator := tolls.NewGenerator(d.command.Seed, d.scale)
+	pace := newPacer(d.command.Speed)
+	flushed := time.Now()
+	for ctx.Err() == nil {
+		line, ok := generator.Next()
+		if !ok {
+			d.figures.finished()
+			return nil
+		}
+		if which := line.Station % 2; held[which] > 0 {
+			held[which]--
+			d.figures.wrote(line, logs.Rotations)
+			continue
+		}
+		// Lines come in bursts finer than the eye; the file has them twenty times a second.
+		if time.Since(flushed) > 50*time.Millisecond {
+			if err := logs.Flush(); err != nil {
+				return err
+			}
+			flushed = time.Now()
+		}
+		if err := pace.wait(ctx, line.Written); err != nil {
+			return nil
+		}
+		if err := logs.Write(line); err != nil {
+			return err
+		}
+		d.figures.wrote(line, logs.Rotations)
+	}
+	return nil
+}
+
+// feed follows the files into the stream, and remembers how far it is.
+func (d *demo) feed(ctx context.Context) error {
+	feed := tolls.NewFeed(d.state.logs(), d.state.Positions, func(n follow.Notice) {
+		if n.Lost {
+			d.figures.note(n.String())
+		}
+	})
+	defer feed.Close()
+	sender := put.New(d.api, tolls.Stream, put.Options{
+		Acked:   d.figures.put,
+		Retried: func(_ int, cause error) { d.figures.note("put is waiting: " + rootOf(cause).Error()) },
+	})
+	send := func(ctx context.Context, records []put.Record) error {
+		_, err := sender.Send(ctx, records)
+		return err
+	}
+	saved := time.Now()
+	for {
+		lines, err := feed.Step(ctx, send)
+		d.state.Positions = feed.Positions()
+		if ended := err != nil || ctx.Err() != nil; ended || time.Since(saved) > time.Second {
+			if err := d.state.save(); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
+		if err != nil {
+			return err
+		}
+		if lines == 0 {
+			if err := client.Sleep(ctx, 50*time.Millisecond); err != nil {
+				return d.state.save()
+			}
+		}
+	}
+}
+
+// read reads the stream from its oldest record, so that the figures of a second start are whole again.
+func (d *demo) read(ctx context.Context) error {
+	reader := tail.New(d.api, tolls.Stream, tail.Options{Retried: func(cause error) { d.figures.note("reading is waiting: " + rootOf(cause).Error()) }})
+	return reader.Run(ctx, func(b tail.Batch) error {
+		d.figures.read(b)
+		return nil
+	})
+}

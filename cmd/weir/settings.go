@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/weir-stream/weir/internal/node"
+)
+
+// settings is the configuration of a server, whichever way it was said: a flag goes before a variable, a variable before
+// weir.toml, and that before the default.
+type settings struct {
+	Listen        string `toml:"listen" json:"listen"`
+	TLSListen     string `toml:"tls_listen" json:"tls_listen"`
+	ConsoleListen string `toml:"console_listen" json:"console_listen"`
+	DataDir       string `toml:"data_dir" json:"data_dir"`
+	Durability    string `toml:"durability" json:"durability"`
+	LogLevel      string `toml:"log_level" json:"log_level"`
+}
+
+// off is how an address says that it is not wanted; an empty one would be taken for one that was not said.
+const off = "off"
+
+// Default addresses: 4566 is where people expect an AWS endpoint of their own.
+func defaultSettings() settings {
+	return settings{
+		Listen: "127.0.0.1:4566", TLSListen: "127.0.0.1:4567", ConsoleListen: "127.0.0.1:4560",
+		DataDir: "/var/lib/weir", Durability: "sync", LogLevel: "info",
+	}
+}
+
+// devSettings are those of `weir dev`: data beside where it was started, and no chatter.
+func devSettings() settings {
+	s := defaultSettings()
+	s.DataDir, s.LogLevel = ".weir", "warn"
+	return s
+}
+
+// variables are the environment's settings. WEIR_CONFIG, which names the file, is read by configFile.
+var variables = []struct {
+	name string
+	into func(*settings) *string
+}{
+	{"WEIR_LISTEN", func(s *settings) *string { return &s.Listen }},
+	{"WEIR_TLS_LISTEN", func(s *settings) *string { return &s.TLSListen }},
+	{"WEIR_CONSOLE_LISTEN", func(s *settings) *string { return &s.ConsoleListen }},
+	{"WEIR_DATA_DIR", func(s *settings) *string { return &s.DataDir }},
+	{"WEIR_DURABILITY", func(s *settings) *string { return &s.Durability }},
+	{"WEIR_LOG_LEVEL", func(s *settings) *string { return &s.LogLevel }},
+}
+
+// environment puts the variables that are set over the settings.
+func environment(s settings, getenv func(string) string) settings {
+	for _, v := range variables {
+		if value := getenv(v.name); value != "" {
+			*v.into(&s) = value
+		}
+	}
+	return s
+}
+
+// configFile is the file to read: the one that was named, else $WEIR_CONFIG, else weir.toml here if there is one, else none.
+func configFile(flag string, getenv func(string) string) string {
+	if flag != "" {
+		return flag
+	}
+	if v := getenv("WEIR_CONFIG"); v != "" {
+		return v
+	}
+	if _, err := os.Stat("weir.toml"); err == nil {
+		return "weir.toml"
+	}
+	return ""
+}
+
+// readFile puts what a file says over the settings. A key that is not known is an error, and every such key is named. A
+// relative data_dir is beside the file.
+func readFile(s settings, path string) (settings, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("%s does not exist; weir init writes one", path)
+	}
+	if err != nil {
+		return s, err
+	}
+	before := s.DataDir
+	decoder := toml.NewDecoder(strings.NewReader(string(text))).DisallowUnknownFields()
+	if err := decoder.Decode(&s); err != nil {
+		var unknown *toml.StrictMissingError
+		var malformed *toml.DecodeError
+		switch {
+		case errors.As(err, &unknown):
+			var all []error
+			for _, one := range unknown.Errors {
+				line, _ := one.Position()
+				all = append(all, fmt.Errorf("%s line %d: key %q is not known", path, line, strings.Join(one.Key(), ".")))
+			}
+			return s, errors.Join(all...)
+		case errors.As(err, &malformed):
+			line, column := malformed.Position()
+			return s, fmt.Errorf("%s line %d column %d: %s", path, line, column, strings.TrimPrefix(malformed.Error(), "toml: "))
+		}
+		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.DataDir != before && !filepath.IsAbs(s.DataDir) {
+		s.DataDir = filepath.Join(filepath.Dir(path), s.DataDir)
+	}
+	return s, nil
+}
+
+// validate says all that is wrong at once.
+func (s settings) validate() error {
+	var wrong []error
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	address := func(key, value string) {
+		if _, port, err := net.SplitHostPort(value); err != nil {
+			say("%s %q is not host:port", key, value)
+		} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			say("%s %q: port %q is not a number up to 65535", key, value, port)
+		}
+	}
+	address("listen", s.Listen)
+	if s.TLSListen != off {
+		address("tls_listen", s.TLSListen)
+	}
+	if s.ConsoleListen != off {
+		address("console_listen", s.ConsoleListen)
+	}
+	if s.DataDir == "" {
+		say("data_dir is empty")
+	}
+	if err := validDurability(s.Durability); err != nil {
+		wrong = append(wrong, err)
+	}
+	if err := new(slog.Level).UnmarshalText([]byte(s.LogLevel)); err != nil {
+		say("log_level %q is none of debug, info, warn, error", s.LogLevel)
+	}
+	return errors.Join(wrong...)
+}
+
+func validDurability(value string) error {
+	if value == "sync" || value == "os" {
+		return nil
+	}
+	if text, found := strings.CutPrefix(value, "interval="); found {
+		if d, err := time.ParseDuration(text); err == nil && d > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("durability %q is none of sync, interval=50ms, os", value)
+}
+
+// config is what the node is told.
+func (s settings) config(t *terminal) node.Config {
+	c := node.Config{Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Logger: t.logger(s.LogLevel)}
+	if s.TLSListen != off {
+		c.TLSListen = s.TLSListen
+	}
+	if s.ConsoleListen != off {
+		c.ConsoleListen = s.ConsoleListen
+	}
+	return c
+}

@@ -1,0 +1,67 @@
+// Package scenario is what every acceptance scenario needs: the names of the faults that it may be run under, and what it
+// asks of a server that it starts, kills and starts again.
+//
+// It owns the rule by which a run passes. Without a fault, what comes out equals the oracle exactly. With a fault, the sets
+// are equal after duplicates are removed by business key, and nothing that was acknowledged is missing. The scenarios
+// themselves, each with its generator and its oracle, are the packages below; how a server is started is the caller's.
+//
+// Read Fault, then Server, then package tolls.
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Fault is the name of what goes wrong during a run. The empty Fault is none.
+type Fault string
+
+// The faults, by the names that the command line takes.
+const (
+	KillServer        Fault = "F1" // the server is killed, as by kill -9, at twenty instants, and started again
+	SinkDown          Fault = "F2" // a destination does not answer for a while
+	PoisonRecord      Fault = "F3" // a function fails on one record
+	DuplicateDelivery Fault = "F4" // requests that were answered are sent once more
+	Reshard           Fault = "F5" // the stream is resharded twice under load
+	DiskFull          Fault = "F6" // the disk has no room for a while
+	ClockStep         Fault = "F7" // the clock steps by thirty seconds, both ways
+	TornJournal       Fault = "F8" // the last block of the journal is torn by a kill
+)
+
+// missing says what a fault needs that this version of Weir does not have. A fault that is not here can be run.
+var missing = map[Fault]string{
+	SinkDown:     "delivery streams, which have the destinations",
+	PoisonRecord: "functions",
+	Reshard:      "SplitShard, MergeShards and UpdateShardCount",
+	ClockStep:    "windows and delivery buffers, which are what a step of the clock could harm",
+}
+
+// ParseFault finds a fault by name. The error names what is known, or what is missing.
+func ParseFault(name string) (Fault, error) {
+	fault := Fault(strings.ToUpper(name))
+	switch fault {
+	case "", KillServer, DuplicateDelivery, DiskFull, TornJournal:
+		return fault, nil
+	case SinkDown, PoisonRecord, Reshard, ClockStep:
+		return "", fmt.Errorf("fault %s cannot be run yet: this version has no %s", fault, missing[fault])
+	}
+	return "", fmt.Errorf("fault %q is none of F1 to F8", name)
+}
+
+// Deduped says whether a run under the fault is compared after duplicates are removed.
+func (f Fault) Deduped() bool { return f != "" }
+
+// Server is a Weir that a scenario starts and kills. Every start has the same addresses and the same data.
+type Server interface {
+	// Start starts the server and returns when it answers. faults is what node.Config.Faults takes; empty is a healthy disk.
+	Start(ctx context.Context, faults string) error
+	// Stop ends the server in good order.
+	Stop(ctx context.Context) error
+	// Kill ends the server at once, as kill -9 does, and returns when it is gone.
+	Kill() error
+	// Endpoint is the URL of the API, good after the first Start.
+	Endpoint() string
+	// DataDir is the directory of everything durable.
+	DataDir() string
+}

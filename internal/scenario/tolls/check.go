@@ -1,0 +1,295 @@
+package tolls
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/weir-stream/weir/client"
+	"github.com/weir-stream/weir/client/follow"
+	"github.com/weir-stream/weir/client/put"
+	"github.com/weir-stream/weir/client/tail"
+	"github.com/weir-stream/weir/internal/scenario"
+)
+
+// CheckOptions say what to run. Server, Dir and Client are needed.
+type CheckOptions struct {
+	Seed  uint64
+	Scale Scale
+	Fault scenario.Fault
+	// Shards of the stream. Default 4.
+	Shards int
+	// Dir takes the log files and oracle.json. It is empty at the beginning.
+	Dir    string
+	Server scenario.Server
+	// Client makes a client that tries each request once: the trying again is the Sender's.
+	Client func(endpoint string) (*kinesis.Client, error)
+	// Say is told what happens, for people. May be nil.
+	Say func(format string, args ...any)
+}
+
+// Report is what a run found.
+type Report struct {
+	Scenario string         `json:"scenario"`
+	Seed     uint64         `json:"seed"`
+	Scale    string         `json:"scale"`
+	Fault    scenario.Fault `json:"fault,omitempty"`
+	Passed   bool           `json:"passed"`
+
+	Lines     int   `json:"lines"`
+	Bytes     int64 `json:"bytes"`
+	Vehicles  int   `json:"vehicles"`
+	Cents     int64 `json:"cents"`
+	Malformed int   `json:"malformed"`
+	Late      int   `json:"late"`
+	Duplicate int   `json:"duplicate"`
+	Rotations int   `json:"rotations"`
+
+	Acked   int `json:"acked"`   // lines
+	Read    int `json:"read"`    // records
+	Resent  int `json:"resent"`  // lines sent once more on purpose
+	Retried int `json:"retried"` // records sent again after a refusal or a lost answer
+	Faults  int `json:"faults"`  // kills, full disks and torn blocks
+
+	Seconds     float64     `json:"seconds"`
+	Differences Differences `json:"differences"`
+}
+
+// Line is the report in one line.
+func (r Report) Line() string {
+	verdict := "PASS"
+	if !r.Passed {
+		verdict = "FAIL"
+	}
+	fault := ""
+	if r.Fault != "" {
+		fault = fmt.Sprintf(" --fault %s (%d times)", r.Fault, r.Faults)
+	}
+	return fmt.Sprintf("%s tolls --seed %d --scale %s%s: %d lines, %d bytes, %d vehicles, %d cents, %d malformed, %d rotations; %d acked, %d retried, %d resent, %d read; %.1f s",
+		verdict, r.Seed, r.Scale, fault, r.Lines, r.Bytes, r.Vehicles, r.Cents, r.Malformed, r.Rotations, r.Acked, r.Retried, r.Resent, r.Read, r.Seconds)
+}
+
+// check is one run. All of it happens in one goroutine, but for the kills of F1, which fall into requests on purpose.
+type check struct {
+	CheckOptions
+	random  *rand.Rand
+	api     *kinesis.Client
+	sender  *put.Sender
+	compare *Compare
+	report  Report
+
+	instants []int      // in acknowledged lines, ascending: where the fault happens next
+	killing  chan error // receives the end of the kill under way; nil when there is none
+}
+
+// Check writes the log files, follows them into the stream of a fresh server, breaks what the fault breaks on the way, reads
+// the stream back and compares. An error is that the run could not be made; a difference is in the Report.
+//
+// The steps are: write a few lines, follow the files, send what was found, and so on to the end of the scale; then read every
+// shard from its oldest record to its newest. How many lines are written between two looks, when the fault happens and what
+// it hits are drawn from the seed, so that the same seed repeats a run but for the moments of the kills.
+func Check(ctx context.Context, opts CheckOptions) (Report, error) {
+	if opts.Shards == 0 {
+		opts.Shards = 4
+	}
+	if opts.Say == nil {
+		opts.Say = func(string, ...any) {}
+	}
+	c := &check{CheckOptions: opts, compare: NewCompare(), random: rand.New(rand.NewPCG(opts.Seed, 0x636865636b))} // "check"
+	begun := time.Now()
+	if err := opts.Server.Start(ctx, ""); err != nil {
+		return c.report, err
+	}
+	err := c.run(ctx)
+	err = errors.Join(err, c.waitKill()) // a run that failed may have left one under way
+	c.hangUp()
+	err = errors.Join(err, opts.Server.Stop(context.WithoutCancel(ctx)))
+	c.report.Seconds = time.Since(begun).Seconds()
+	return c.report, err
+}
+
+// hangUp closes idle connections, which a server that stops in good order would wait for.
+func (c *check) hangUp() {
+	if c.api == nil {
+		return
+	}
+	if idle, ok := c.api.Options().HTTPClient.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
+}
+
+func (c *check) run(ctx context.Context) error {
+	if err := c.connect(ctx); err != nil {
+		return err
+	}
+	oracle := OracleOf(c.Seed, c.Scale)
+	c.report = Report{
+		Scenario: "tolls", Seed: c.Seed, Scale: c.Scale.Name, Fault: c.Fault,
+		Lines: oracle.Lines, Bytes: oracle.Bytes, Vehicles: oracle.Vehicles, Cents: oracle.Cents,
+		Malformed: len(oracle.Malformed), Late: len(oracle.Late), Duplicate: len(oracle.Duplicate),
+	}
+	if err := c.keepOracle(oracle); err != nil {
+		return err
+	}
+	c.instants = c.plan(oracle.Lines)
+	if err := c.writeAndSend(ctx); err != nil {
+		return err
+	}
+	if err := c.lastKills(ctx); err != nil {
+		return err
+	}
+	if err := c.readBack(ctx); err != nil {
+		return err
+	}
+	c.report.Differences = c.compare.Result(c.Fault.Deduped(), oracle)
+	c.report.Passed = c.report.Differences.None() && c.report.Acked >= oracle.Lines
+	return nil
+}
+
+func (c *check) connect(ctx context.Context) (err error) {
+	if c.api, err = c.Client(c.Server.Endpoint()); err != nil {
+		return err
+	}
+	c.sender = put.New(c.api, Stream, put.Options{Retried: func(records int, _ error) { c.report.Retried += records }})
+	_, err = client.EnsureStream(ctx, c.api, Stream, c.Shards)
+	return err
+}
+
+func (c *check) keepOracle(oracle Oracle) error {
+	text, err := json.MarshalIndent(oracle, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.Dir, "oracle.json"), append(text, '\n'), 0o666)
+}
+
+// plan draws when the fault happens, as numbers of acknowledged lines. The last kill comes after the last line.
+func (c *check) plan(lines int) []int {
+	times := map[scenario.Fault]int{scenario.KillServer: 20, scenario.DiskFull: 3, scenario.TornJournal: 5}[c.Fault]
+	instants := make([]int, times)
+	for i := range instants {
+		instants[i] = c.random.IntN(lines)
+	}
+	if c.Fault == scenario.KillServer {
+		instants[0] = lines
+	}
+	slices.Sort(instants)
+	return instants
+}
+
+func (c *check) writeAndSend(ctx context.Context) (err error) {
+	logs, err := OpenLogs(c.Dir, c.Scale.RotateBytes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, logs.Close()) }()
+	feed := NewFeed(c.Dir, nil, func(n follow.Notice) {
+		if n.Lost {
+			c.Say("%s", n)
+		}
+	})
+	defer feed.Close()
+	generator := NewGenerator(c.Seed, c.Scale)
+	for more := true; more; {
+		for range 1 + c.random.IntN(max(500, c.report.Lines/40)) {
+			var line Line
+			if line, more = generator.Next(); !more {
+				break
+			}
+			c.compare.Written(line)
+			if err := logs.Write(line); err != nil {
+				return err
+			}
+		}
+		if err := logs.Flush(); err != nil {
+			return err
+		}
+		if _, err := feed.Step(ctx, c.send); err != nil {
+			return err
+		}
+	}
+	c.report.Rotations = logs.Rotations
+	return nil
+}
+
+// send brings records into the stream, in requests' worth at a time, and lets the fault happen when it is due.
+func (c *check) send(ctx context.Context, records []put.Record) error {
+	for part := range slices.Chunk(records, put.BatchRecordsMax) {
+		for c.due() {
+			if err := c.breakSomething(ctx, part); err != nil {
+				return err
+			}
+		}
+		acks, err := c.sender.Send(ctx, part)
+		if err != nil {
+			return err
+		}
+		c.acked(part, acks)
+		c.report.Acked += len(part)
+		if c.Fault == scenario.DuplicateDelivery && c.random.IntN(20) == 0 {
+			c.report.Faults++
+			if acks, err = c.sender.Send(ctx, part); err != nil {
+				return err
+			}
+			c.acked(part, acks)
+			c.report.Resent += len(part)
+		}
+	}
+	return nil
+}
+
+func (c *check) acked(records []put.Record, acks []put.Ack) {
+	for i, r := range records {
+		c.compare.Acked(acks[i].Shard, acks[i].Sequence, r.Data)
+	}
+}
+
+// due takes the next instant if it has come.
+func (c *check) due() bool {
+	if len(c.instants) == 0 || c.report.Acked < c.instants[0] {
+		return false
+	}
+	c.instants = c.instants[1:]
+	return true
+}
+
+// breakSomething lets the fault happen once, before or while the records are sent.
+func (c *check) breakSomething(ctx context.Context, next []put.Record) error {
+	c.report.Faults++
+	switch c.Fault {
+	case scenario.KillServer:
+		return c.killSoon(ctx)
+	case scenario.DiskFull:
+		return c.fillDisk(ctx, next)
+	default:
+		return c.tearJournal(ctx, next)
+	}
+}
+
+// readBack reads every shard from its oldest record to its newest.
+func (c *check) readBack(ctx context.Context) error {
+	last := map[string]string{}
+	reader := tail.New(c.api, Stream, tail.Options{UntilEnd: true})
+	return reader.Run(ctx, func(b tail.Batch) error {
+		for _, r := range b.Records {
+			sequence := aws.ToString(r.SequenceNumber)
+			// Decimal numbers of one length, or the longer is the larger.
+			if before := last[b.Shard]; len(sequence) < len(before) || len(sequence) == len(before) && sequence <= before {
+				return fmt.Errorf("%s: sequence number %s comes after %s", b.Shard, sequence, before)
+			}
+			last[b.Shard] = sequence
+			c.report.Read++
+			c.compare.Read(b.Shard, sequence, r.Data)
+		}
+		return nil
+	})
+}

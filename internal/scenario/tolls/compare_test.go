@@ -1,0 +1,182 @@
+package tolls
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/weir-stream/weir/client/put"
+)
+
+// compared writes all lines of a seed, reads what edit makes of them, and compares. Each line is acknowledged at, and read
+// from, the place that its index names.
+func compared(t *testing.T, deduped bool, edit func(i int, line Line) [][]byte) Differences {
+	t.Helper()
+	c := NewCompare()
+	all := generate(5, Smoke)
+	for i, line := range all {
+		c.Written(line)
+		c.Acked("s", fmt.Sprint(i), line.Text)
+	}
+	for i, line := range all {
+		for _, text := range edit(i, line) {
+			c.Read("s", fmt.Sprint(i), text)
+		}
+	}
+	return c.Result(deduped, OracleOf(5, Smoke))
+}
+
+// Shows that every kind of difference is found, and that duplicates are one only where they count. A row harms one line.
+func TestCompareFindsDifferences(t *testing.T) {
+	all := generate(5, Smoke)
+	index := func(ok func(Line) bool) int {
+		for i, line := range all {
+			if ok(line) {
+				return i
+			}
+		}
+		t.Fatal("no such line")
+		return 0
+	}
+	plain := index(func(l Line) bool { return l.Seq == 3 })
+	malformed := index(func(l Line) bool { return l.Malformed })
+	again := index(func(l Line) bool { return l.Again })
+	for _, row := range []struct {
+		name           string
+		at             int
+		read           func([]byte) [][]byte
+		exact, lenient string // what is said with and without duplicates counted; empty is equal
+	}{
+		{"as written", plain, func(b []byte) [][]byte { return [][]byte{b} }, "", ""},
+		{"missing", plain, func([]byte) [][]byte { return nil }, "1 missing", "1 missing"},
+		{"malformed one missing", malformed, func([]byte) [][]byte { return nil }, "1 missing", "1 missing"},
+		{"second copy missing", again, func([]byte) [][]byte { return nil }, "1 missing", "1 acknowledged and missing"},
+		{"once too often", plain, func(b []byte) [][]byte { return [][]byte{b, b} }, "1 too often", ""},
+		{"a byte changed", plain, func(b []byte) [][]byte { return [][]byte{append(bytes.Clone(b[:len(b)-1]), ' ')} }, "1 with other bytes", "1 with other bytes"},
+		{"a byte more", malformed, func(b []byte) [][]byte { return [][]byte{append(bytes.Clone(b), '\n')} }, "1 with other bytes", "1 with other bytes"},
+		{"a stranger", plain, func(b []byte) [][]byte { return [][]byte{b, []byte("hello")} }, "never written", "never written"},
+		{"a vehicle that never was", plain, func(b []byte) [][]byte { return [][]byte{b, []byte(`{"txn_id":"T000999999"}`)} }, "never written", "never written"},
+	} {
+		for _, deduped := range []bool{false, true} {
+			want := row.exact
+			if deduped {
+				want = row.lenient
+			}
+			d := compared(t, deduped, func(i int, line Line) [][]byte {
+				if i == row.at {
+					return row.read(line.Text)
+				}
+				return [][]byte{line.Text}
+			})
+			said := strings.Join(d.Lines(), "\n")
+			if d.None() != (want == "") || !strings.Contains(said, want) {
+				t.Errorf("%s, deduped %v: %q, want %q", row.name, deduped, said, want)
+			}
+		}
+	}
+}
+
+// Shows that an acknowledgement counts only at its own place: a line that is there under another number was not kept.
+func TestCompareAckedPlace(t *testing.T) {
+	c := NewCompare()
+	line := generate(5, Smoke)[0]
+	c.Written(line)
+	c.Acked("s", "1", line.Text)
+	c.Read("s", "2", line.Text)
+	if d := c.Result(true, Oracle{}); d.AckedMissing.Count != 1 || d.AckedMissing.First[0] != TxnID(line.Seq) {
+		t.Errorf("%+v", d.AckedMissing)
+	}
+}
+
+// Shows that wrong totals are found even when every line is right: the oracle is not made from the lines.
+func TestCompareTotals(t *testing.T) {
+	o := OracleOf(5, Smoke)
+	o.Stations["ST-07"].Cents++
+	o.Stations["ST-06"].HalfHours["2026-04-01T14:30Z"]--
+	c := NewCompare()
+	for i, line := range generate(5, Smoke) {
+		c.Written(line)
+		c.Read("s", fmt.Sprint(i), line.Text)
+	}
+	d := c.Result(false, o)
+	if len(d.Totals) != 2 || !strings.HasPrefix(d.Totals[0], "ST-06 from 2026-04-01T14:30Z: 100") || !strings.HasPrefix(d.Totals[1], "ST-07: ") {
+		t.Errorf("%q", d.Totals)
+	}
+}
+
+// Shows that the feed hands on every line of files that rotate under it, keyed by customer, and goes on from its positions
+// in a new feed after an error.
+func TestFeed(t *testing.T) {
+	dir := t.TempDir()
+	logs, err := OpenLogs(dir, 30<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer logs.Close()
+	c := NewCompare()
+	feed := NewFeed(dir, nil, nil)
+	calls := 0
+	send := func(_ context.Context, records []put.Record) error {
+		if calls++; calls%5 == 0 {
+			return fmt.Errorf("call %d", calls)
+		}
+		for _, r := range records {
+			c.Read("s", "", r.Data)
+			if want := fmt.Sprintf(`"customer":"%s"`, r.Key); bytes.Contains(r.Data, []byte(`"customer":"C`)) && !bytes.Contains(r.Data, []byte(want)) && bytes.HasSuffix(r.Data, []byte("}")) {
+				t.Errorf("%q has the key %q", r.Data, r.Key)
+			}
+		}
+		return nil
+	}
+	for i, line := range generate(5, Smoke) {
+		c.Written(line)
+		if err := logs.Write(line); err != nil {
+			t.Fatal(err)
+		}
+		if i%211 != 0 {
+			continue
+		}
+		if err := logs.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := feed.Step(t.Context(), send); err != nil {
+			feed.Close()
+			feed = NewFeed(dir, feed.Positions(), nil)
+		}
+	}
+	if err := logs.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	calls = 0
+	for {
+		n, err := feed.Step(t.Context(), send)
+		if err == nil && n == 0 {
+			break
+		}
+	}
+	feed.Close()
+	if d := c.Result(false, OracleOf(5, Smoke)); !d.None() {
+		t.Errorf("%q", d.Lines())
+	}
+}
+
+// Shows that no bytes a stream may hold upset the reading of a line, and that what it reads is what the line says.
+func FuzzParseLine(f *testing.F) {
+	for _, line := range generate(5, Smoke)[:3] {
+		f.Add(line.Text)
+	}
+	f.Add([]byte(`{"txn_id":"T00000000`))
+	f.Add([]byte("T9999999999999999999"))
+	f.Add([]byte(`{"txn_id":"T000000001","ts":"x"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		vehicle, err := ParseLine(text)
+		if err == nil && !bytes.Contains(text, []byte("T")) && !bytes.Contains(text, []byte(`\u`)) {
+			t.Errorf("%q has no id, and %d was read", text, vehicle.Seq)
+		}
+		if key := Key(text); key == "" {
+			t.Errorf("%q has no key", text)
+		}
+	})
+}
