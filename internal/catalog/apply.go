@@ -95,8 +95,9 @@ func (c CreateStream) apply(s *State, at time.Time, position commitlog.Position)
 	if len(c.Tags) > 0 {
 		stream.Tags = c.Tags
 	}
+	created := s.unspent(c.Account, c.Region, c.Name, at)
 	for i, keys := range record.UniformRanges(shards) {
-		stream.Shards[i] = Shard{Number: uint32(i), Range: keys, Created: at.Truncate(time.Second)}
+		stream.Shards[i] = Shard{Number: uint32(i), Range: keys, Created: created}
 	}
 	s.with(nil, stream)
 	return nil
@@ -134,7 +135,7 @@ func (c DeleteStream) apply(s *State, _ time.Time, position commitlog.Position) 
 	return nil
 }
 
-func (c StreamGone) apply(s *State, _ time.Time, _ commitlog.Position) error {
+func (c StreamGone) apply(s *State, at time.Time, _ commitlog.Position) error {
 	stream := s.StreamByGroup(c.Group)
 	switch {
 	case stream == nil && c.Group > 0 && c.Group <= s.lastGroup: // reported before
@@ -145,6 +146,7 @@ func (c StreamGone) apply(s *State, _ time.Time, _ commitlog.Position) error {
 		return fault.New(fault.WrongState, "Stream %s under account %s not DELETING, instead in state %s", stream.Name, stream.Account, stream.Status)
 	}
 	s.without(stream)
+	s.spend(stream, at)
 	return nil
 }
 

@@ -25,7 +25,12 @@ type (
 		Version   int64        `json:"version"`
 		LastGroup uint64       `json:"lastGroup"`
 		TestClock time.Time    `json:"testClock,omitzero"`
+		Spent     []wireSpent  `json:"spent,omitempty"`
 		Streams   []wireStream `json:"streams"`
+	}
+	wireSpent struct {
+		Name   string `json:"name"`   // account/region/name of a stream that is gone
+		Second int64  `json:"second"` // since 1970: the latest in which one of its shards was made
 	}
 	wireStream struct {
 		Account        string            `json:"account"`
@@ -58,6 +63,9 @@ type (
 // Encode is the state as canonical bytes: equal states, equal bytes.
 func (s *State) Encode() []byte {
 	wire := wireState{Format: snapshotFormat, Version: s.version, LastGroup: s.lastGroup, TestClock: s.testClock, Streams: make([]wireStream, 0, s.Len())}
+	for name, second := range s.spent.all() {
+		wire.Spent = append(wire.Spent, wireSpent{name, second})
+	}
 	for stream := range s.All() {
 		w := wireStream{
 			stream.Account, stream.Region, stream.Name, stream.ID, stream.Group, stream.Created, stream.Status, stream.Mode,
@@ -97,6 +105,9 @@ func Decode(b []byte) (*State, error) {
 	s := &State{version: wire.Version, lastGroup: wire.LastGroup, testClock: wire.TestClock.UTC()}
 	if !sayable(s.testClock) {
 		return nil, fault.New(fault.Corrupt, "catalog snapshot: the test clock stands at %v", s.testClock)
+	}
+	for _, w := range wire.Spent {
+		s.spent = s.spent.put(w.Name, w.Second)
 	}
 	for _, w := range wire.Streams {
 		stream := w.stream()

@@ -16,6 +16,10 @@ type State struct {
 	lastGroup uint64    // groups up to here have been given out
 	testClock time.Time // where the test clock stands; zero when there is none
 
+	// spent is, for the names of streams that went within the second in which they were made, that second: another stream of the name gets a later
+	// one, so that the sequence numbers of the two differ. By nameKey; forgotten once the log's time is past it.
+	spent tree[string, int64]
+
 	streams tree[string, *Stream] // by nameKey; everything below is made from it
 
 	byID      tree[string, *Stream]
@@ -164,6 +168,32 @@ func (s *State) without(stream *Stream) {
 	s.streams = s.streams.remove(stream.nameKey())
 	s.byID = s.byID.remove(stream.ID)
 	s.byGroup = s.byGroup.remove(stream.Group)
+}
+
+// spend notes the second that a stream's shards were made in, if another stream of its name could get the same, and forgets those of which none can. s is
+// a private copy, not yet published.
+func (s *State) spend(stream *Stream, at time.Time) {
+	for key, second := range s.spent.all() {
+		if second < at.Unix() {
+			s.spent = s.spent.remove(key)
+		}
+	}
+	last := stream.Shards[0].Created.Unix()
+	for i := range stream.Shards {
+		last = max(last, stream.Shards[i].Created.Unix())
+	}
+	if last >= at.Unix() {
+		s.spent = s.spent.put(stream.nameKey(), last)
+	}
+}
+
+// unspent is the second, from at on, that the shards of a new stream of a name may be made in.
+func (s *State) unspent(account, region, name string, at time.Time) time.Time {
+	second := at.Truncate(time.Second)
+	if last, known := s.spent.get(nameKey(account, region, name)); known && last >= second.Unix() {
+		return time.Unix(last+1, 0).UTC()
+	}
+	return second
 }
 
 // forget takes a stream out of what is keyed by things that change.

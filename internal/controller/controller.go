@@ -57,7 +57,7 @@ type Controller struct {
 	state   *catalog.State // the latest view
 	changed chan struct{}  // closed and replaced when state is
 
-	clockMu sync.Mutex // held while the test clock is being moved
+	clockMoves chan struct{} // capacity 1: full while the test clock is being moved
 }
 
 // Open brings the catalog to where the control log ends, without starting anything. Errors are those of fold.Open.
@@ -82,6 +82,8 @@ func Open(ctx context.Context, options Options) (*Controller, error) {
 		limits:    catalog.LimitsOf(options.Quota),
 		state:     catalog.Empty(),
 		changed:   make(chan struct{}),
+
+		clockMoves: make(chan struct{}, 1),
 	}
 	var err error
 	c.fold, err = fold.Open(ctx, fold.Options{

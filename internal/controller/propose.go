@@ -67,16 +67,16 @@ func (c *Controller) SetTestClock(ctx context.Context, command catalog.SetTestCl
 	if c.testClock == nil {
 		return fault.New(fault.WrongState, "this node runs in real time; a test clock is chosen when it starts")
 	}
-	c.clockMu.Lock()
-	defer c.clockMu.Unlock()
-	if now := c.testClock.Now(); command.Now.Before(now) {
-		return fault.New(fault.Invalid, "the test clock stands at %v and does not go back to %v", now, command.Now)
-	}
-	if err := c.propose(ctx, command); err != nil {
-		return err
-	}
-	c.testClock.AdvanceTo(command.Now)
-	return nil
+	return c.clockTurn(ctx, func() error {
+		if now := c.testClock.Now(); command.Now.Before(now) {
+			return fault.New(fault.Invalid, "the test clock stands at %v and does not go back to %v", now, command.Now)
+		}
+		if err := c.propose(ctx, command); err != nil {
+			return err
+		}
+		c.testClock.AdvanceTo(command.Now)
+		return nil
+	})
 }
 
 func (c *Controller) propose(ctx context.Context, command catalog.Command) error {

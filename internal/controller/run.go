@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/fault"
 )
 
 // tickBackoff is how long a tick that did not get through waits before it is tried again: what it brings is never urgent.
@@ -58,10 +59,31 @@ func (c *Controller) keepTestClock(ctx context.Context) {
 	if c.testClock == nil {
 		return
 	}
-	c.clockMu.Lock()
-	defer c.clockMu.Unlock()
-	if kept, some := c.State().TestClock(); !some || kept.Before(c.testClock.Now()) {
-		c.insist(ctx, "test clock", catalog.SetTestClock{Now: c.testClock.Now()})
+	for {
+		err := c.clockTurn(ctx, func() error {
+			if kept, some := c.State().TestClock(); some && !kept.Before(c.testClock.Now()) {
+				return nil
+			}
+			return c.propose(ctx, catalog.SetTestClock{Now: c.testClock.Now()})
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		c.logger.Warn("the test clock could not be kept; trying again", "err", err)
+		if clock.Sleep(ctx, c.backoff, tickBackoff) != nil {
+			return
+		}
+	}
+}
+
+// clockTurn runs do while nobody else moves the test clock, unless ctx ends before it is our turn.
+func (c *Controller) clockTurn(ctx context.Context, do func() error) error {
+	select {
+	case c.clockMoves <- struct{}{}:
+		defer func() { <-c.clockMoves }()
+		return do()
+	case <-ctx.Done():
+		return fault.As(fault.Unavailable, ctx.Err(), "waiting for the test clock")
 	}
 }
 
