@@ -72,6 +72,9 @@ func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch
 	next, err := s.read(ctx, stream, &out, it.position, limit, now)
 	if err != nil {
 		out.Release()
+		if fault.Is(err, fault.NotFound) { // deleted under our hands
+			err = NotFound(stream.Account, stream.Name)
+		}
 		return Batch{}, err
 	}
 	if shard.Status == catalog.Closed && next+shard.Base >= shard.End {

@@ -33,7 +33,7 @@ func (s *Streams) Run(ctx context.Context, logger *slog.Logger) error {
 				return nil
 			}
 			logger.Warn("streams: a stream's logs are not in step; trying again", "err", err)
-			if clock.Sleep(ctx, s.clock, retryPause) != nil {
+			if clock.Sleep(ctx, s.backoff, retryPause) != nil {
 				return nil
 			}
 			state = s.control.State()

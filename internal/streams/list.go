@@ -2,6 +2,7 @@ package streams
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"github.com/weir-stream/weir/internal/catalog"
@@ -101,18 +102,22 @@ func (s *Streams) OpenShardPage(token string) (ShardPage, error) {
 	}, nil
 }
 
-// StreamPageToken makes the token with which a list of streams goes on after a name.
-func (s *Streams) StreamPageToken(after string) (string, error) {
-	return s.tokens.make(listStreams, s.clock.Now(), []byte(after))
+// StreamPageToken makes the token with which the list of an account's streams in a region goes on after a name.
+func (s *Streams) StreamPageToken(account, region, after string) (string, error) {
+	return s.tokens.make(listStreams, s.clock.Now(), []byte(account+"/"+region+"/"+after))
 }
 
-// OpenStreamPage reads what StreamPageToken made. Invalid when it is none of ours, Expired when it is older than 300 seconds.
-func (s *Streams) OpenStreamPage(token string) (after string, err error) {
+// OpenStreamPage reads what StreamPageToken made. Invalid when it was not made for this account and region, Expired when it is older than 300 seconds.
+func (s *Streams) OpenStreamPage(token, account, region string) (after string, err error) {
 	fact, err := s.openPage(listStreams, token)
 	if err != nil {
 		return "", badPage(err)
 	}
-	return string(fact), nil
+	after, ok := strings.CutPrefix(string(fact), account+"/"+region+"/")
+	if !ok {
+		return "", badPage(nil)
+	}
+	return after, nil
 }
 
 func (s *Streams) openPage(p purpose, token string) ([]byte, error) {

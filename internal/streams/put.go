@@ -15,9 +15,9 @@ import (
 // explicitHeader carries a record's explicit hash key, 16 bytes big-endian, when it was put with one.
 const explicitHeader = "w.h"
 
-// batchKept is how much memory a pooled batch may hold on to between requests: a little over the usual
-// half megabyte of a PutRecords. Larger ones go to the garbage collector.
-const batchKept = 1 << 20
+// batchesKept is how much memory the batches of a pooled Put may hold on to between requests, all together: a few times the usual half
+// megabyte of a PutRecords. What is more goes to the garbage collector.
+const batchesKept = 4 << 20
 
 // Put is one request's way into a stream: Add each record, Commit once, ask for each Result, Release.
 //
@@ -117,17 +117,24 @@ func (p *Put) Commit(ctx context.Context) {
 	for _, other := range p.parts[1:p.used] {
 		go func() {
 			defer p.wait.Done()
-			other.append(ctx)
+			other.append(ctx, p.route.stream)
 		}()
 	}
-	p.parts[0].append(ctx)
+	p.parts[0].append(ctx, p.route.stream)
 	p.wait.Wait()
 }
 
-func (p *part) append(ctx context.Context) {
+// append writes the part to its log. What customers may hear of a failure is said in AWS's words.
+func (p *part) append(ctx context.Context, stream *catalog.Stream) {
 	p.first, p.err = p.shard.log.Append(ctx, &p.batch)
-	if p.err != nil {
-		p.err = fault.Wrap(p.err, "put: %s", p.shard.ID)
+	switch {
+	case p.err == nil:
+	case fault.Is(p.err, fault.NotFound): // deleted under our hands
+		p.err = NotFound(stream.Account, stream.Name)
+	case fault.Is(p.err, fault.Throttled):
+		p.err = fault.New(fault.Throttled, "Rate exceeded for shard %s in stream %s under account %s.", p.shard.ID, stream.Name, stream.Account)
+	default:
+		p.err = fault.Wrap(p.err, "put: %s of %s", p.shard.ID, stream.Name)
 	}
 }
 
@@ -149,10 +156,13 @@ func (p *Put) Release() {
 	for _, part := range p.parts[:p.used] {
 		p.partOf[part.open] = 0
 		part.shard, part.err = nil, nil
-		if part.batch.Cap() > batchKept {
+		part.batch.Reset()
+	}
+	kept := 0
+	for _, part := range p.parts { // also those that this request did not use
+		if kept += part.batch.Cap(); kept > batchesKept {
+			kept -= part.batch.Cap()
 			part.batch = batch.Batch{}
-		} else {
-			part.batch.Reset()
 		}
 	}
 	s := p.streams

@@ -23,13 +23,14 @@ import (
 	"github.com/weir-stream/weir/internal/record"
 )
 
-// Options is what Streams works with. Every field is required.
+// Options is what Streams works with. Every field but Backoff is required.
 type Options struct {
 	Store   commitlog.Store        // holds one log per shard
 	Control *controller.Controller // says which streams exist, and hears which are ready
 	Clock   clock.Clock
-	Secret  []byte    // 32 bytes that sign iterators and tokens; the same on every node and after a restart
-	Random  io.Reader // makes each iterator differ from the last; crypto/rand in life
+	Backoff clock.Clock // for pauses before trying again; it is not Clock because a test clock stands still. Default clock.Real
+	Secret  []byte      // 32 bytes that sign iterators and tokens; the same on every node and after a restart
+	Random  io.Reader   // makes each iterator differ from the last; crypto/rand in life
 }
 
 // Streams serves every stream of one node. It is safe for concurrent use.
@@ -37,6 +38,7 @@ type Streams struct {
 	store   commitlog.Store
 	control *controller.Controller
 	clock   clock.Clock
+	backoff clock.Clock
 	tokens  *tokens
 	puts    sync.Pool // of *Put
 
@@ -51,7 +53,10 @@ func New(o Options) (*Streams, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, tokens: tokens}
+	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens}
+	if s.backoff == nil {
+		s.backoff = clock.Real
+	}
 	s.settled.Store(-1)
 	s.puts.New = func() any { return new(Put) }
 	return s, nil

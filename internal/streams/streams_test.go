@@ -301,7 +301,7 @@ func TestIteratorLife(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	fresh := f.iterator(s, "0", streams.Start{})
-	page, err := f.streams.StreamPageToken("x")
+	page, err := f.streams.StreamPageToken(account, region, "x")
 	must(t, err)
 	for _, bad := range []string{"", "AAAA", fresh[:len(fresh)-4], fresh[:40] + "AAAA" + fresh[44:], page} {
 		if _, err := f.streams.Get(f.ctx, bad, 1, nil, anyone); !fault.Is(err, fault.Invalid) || err.Error() != "Invalid ShardIterator." {

@@ -3,7 +3,6 @@ package kinesis
 import (
 	"net/http"
 
-	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/wire"
@@ -25,6 +24,9 @@ var exceptions = map[fault.Kind]string{
 	fault.Full:          "ProvisionedThroughputExceededException", // a full disk heals: clients slow down and try again
 }
 
+// internalFailure is all that a customer learns of our own failures; the operator finds the rest in the log.
+const internalFailure = "Internal service failure."
+
 // errDryRun is how an operation that would have succeeded ends when DryRun asks.
 var errDryRun = fault.As(fault.Invalid, &wire.APIError{
 	Code: "DryRunOperationException", Message: "The request would have succeeded, but the DryRun parameter is set.",
@@ -43,20 +45,20 @@ func apiError(operation string, err error) *wire.APIError {
 	case kind == fault.Full:
 		return &wire.APIError{Code: code, Message: "The disk is full: nothing can be written until there is room again. Reading goes on."}
 	case !known:
-		return &wire.APIError{Code: wire.CodeInternalFailure, Message: err.Error(), Status: http.StatusInternalServerError}
+		return &wire.APIError{Code: wire.CodeInternalFailure, Message: internalFailure, Status: http.StatusInternalServerError}
 	}
 	return &wire.APIError{Code: code, Message: err.Error()}
 }
 
 // recordError is how the failure of one record of a PutRecords is told (API_PutRecordsResultEntry: ErrorCode is
 // ProvisionedThroughputExceededException or InternalFailure).
-func recordError(stream *catalog.Stream, result streams.Result) (code, message string) {
+func recordError(result streams.Result) (code, message string) {
 	switch fault.KindOf(result.Err) {
 	case fault.Throttled:
-		return exceptions[fault.Throttled], "Rate exceeded for shard " + result.ShardID + " in stream " + stream.Name + " under account " + stream.Account + "."
+		return exceptions[fault.Throttled], result.Err.Error()
 	case fault.Full:
 		return exceptions[fault.Full], apiError("PutRecords", result.Err).Message
 	default:
-		return wire.CodeInternalFailure, "Internal service failure."
+		return wire.CodeInternalFailure, internalFailure
 	}
 }

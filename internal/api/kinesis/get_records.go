@@ -1,8 +1,10 @@
 package kinesis
 
 import (
+	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/segmentio/asm/base64"
 
@@ -20,6 +22,14 @@ import (
 
 // getRecordsMax is how many records one GetRecords gives, also when it does not say (API_GetRecords: 10,000).
 const getRecordsMax = 10_000
+
+// What GetRecords may take of memory. An answer is up to 10 MiB of log and four thirds of it as text, held until the client has taken it.
+const (
+	answerBytes  = 24 << 20         // the most that one takes: its room while it is made
+	answersBytes = 256 << 20        // all together; who finds no room waits
+	answersWait  = 10 * time.Second // and is told to slow down after this
+	answerKept   = 2 << 20          // the most that a pooled one holds on to
+)
 
 // getScratch is the memory of one GetRecords.
 type getScratch struct {
@@ -44,9 +54,13 @@ func (a *API) getRecords(c *edge.Call) error {
 	if in.Limit != nil {
 		limit = int(*in.Limit)
 	}
+	room, err := a.answerRoom(c.Ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { a.answers.Release(room) }()
 	scratch := a.gets.Get().(*getScratch)
-	defer a.gets.Put(scratch)
-	defer func() { clear(scratch.records) }() // or the pool would keep what the log has let go
+	defer a.putScratch(scratch)
 
 	got, err := a.streams.Get(c.Ctx, deref(in.ShardIterator), limit, scratch.records, func(stream *catalog.Stream) error {
 		return mayRead(c, stream, in.StreamARN)
@@ -64,8 +78,34 @@ func (a *API) getRecords(c *edge.Call) error {
 	} else {
 		scratch.out = appendRecordsJSON(scratch.out[:0], got)
 	}
+	if needed := min(int64(2*len(scratch.out)), room); needed < room {
+		a.answers.Release(room - needed)
+		room = needed
+	}
 	c.Reply(http.StatusOK, c.Protocol.ContentType(), scratch.out)
 	return nil
+}
+
+// answerRoom takes room for one answer of any size. Throttled when there is none for too long.
+func (a *API) answerRoom(ctx context.Context) (int64, error) {
+	if a.answers.TryAcquire(answerBytes) {
+		return answerBytes, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answersWait)
+	defer cancel()
+	if a.answers.Acquire(ctx, answerBytes) != nil {
+		return 0, fault.New(fault.Throttled, "Too many answers are waiting to be read by their clients.")
+	}
+	return answerBytes, nil
+}
+
+// putScratch gives a scratch back without what the log has let go, and without what only a rare answer needs.
+func (a *API) putScratch(s *getScratch) {
+	clear(s.records[:cap(s.records)])
+	if cap(s.out) > answerKept {
+		s.out = nil
+	}
+	a.gets.Put(s)
 }
 
 // mayRead says whether an iterator's stream is the caller's, and the one that the request names, if it does.

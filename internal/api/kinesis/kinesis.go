@@ -10,18 +10,22 @@
 package kinesis
 
 import (
+	"log/slog"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/controller"
 	"github.com/weir-stream/weir/internal/streams"
 )
 
-// Options is what the API works with. Every field is required.
+// Options is what the API works with. Every field but Logger is required.
 type Options struct {
 	Streams *streams.Streams
 	Control *controller.Controller
 	Clock   clock.Clock
+	Logger  *slog.Logger // hears of failures that are ours. Default slog.Default
 }
 
 // API serves the operations of Kinesis Data Streams. It is an edge.Service and safe for concurrent use.
@@ -29,6 +33,9 @@ type API struct {
 	streams *streams.Streams
 	control *controller.Controller
 	clock   clock.Clock
+	logger  *slog.Logger
+
+	answers *semaphore.Weighted // bytes of GetRecords answers that are being made or taken
 
 	puts sync.Pool // of *putRequest
 	gets sync.Pool // of *getScratch
@@ -36,7 +43,10 @@ type API struct {
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{streams: o.Streams, control: o.Control, clock: o.Clock}
+	a := &API{streams: o.Streams, control: o.Control, clock: o.Clock, logger: o.Logger, answers: semaphore.NewWeighted(answersBytes)}
+	if a.logger == nil {
+		a.logger = slog.Default()
+	}
 	a.puts.New = func() any { return new(putRequest) }
 	a.gets.New = func() any { return new(getScratch) }
 	return a

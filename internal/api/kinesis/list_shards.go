@@ -1,6 +1,8 @@
 package kinesis
 
 import (
+	"time"
+
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
@@ -98,8 +100,10 @@ func (a *API) shardFilter(stream *catalog.Stream, in *shapes.ShardFilter) (strea
 		return streams.Filter{Type: streams.OpenAt, Time: horizon}, nil
 	case "AT_TIMESTAMP":
 		at := *in.Timestamp
-		if stream.Created.After(at) {
-			at = stream.Created // AWS answers with the shards that the stream began with
+		for _, least := range []time.Time{stream.Created, stream.Horizon(a.clock.Now())} { // before that there are no shards to answer with
+			if least.After(at) {
+				at = least
+			}
 		}
 		return streams.Filter{Type: streams.OpenAt, Time: at}, nil
 	case "FROM_TIMESTAMP":

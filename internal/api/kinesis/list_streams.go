@@ -19,7 +19,7 @@ func (a *API) listStreams(c *edge.Call, in *shapes.ListStreamsInput) (*shapes.Li
 			return nil, fault.New(fault.Invalid, "NextToken and ExclusiveStartStreamName cannot be provided together.")
 		}
 		var err error
-		if after, err = a.streams.OpenStreamPage(*in.NextToken); err != nil {
+		if after, err = a.streams.OpenStreamPage(*in.NextToken, c.Account, c.Region); err != nil {
 			return nil, err
 		}
 	}
@@ -30,7 +30,7 @@ func (a *API) listStreams(c *edge.Call, in *shapes.ListStreamsInput) (*shapes.Li
 	out := &shapes.ListStreamsOutput{StreamNames: []string{}, StreamSummaries: []shapes.StreamSummary{}, HasMoreStreams: ptr(false)}
 	for stream := range a.control.State().Streams(c.Account, c.Region, after) {
 		if len(out.StreamNames) == limit {
-			token, err := a.streams.StreamPageToken(out.StreamNames[limit-1])
+			token, err := a.streams.StreamPageToken(c.Account, c.Region, out.StreamNames[limit-1])
 			if err != nil {
 				return nil, err
 			}

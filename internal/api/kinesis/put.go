@@ -2,10 +2,12 @@ package kinesis
 
 import (
 	"context"
+	stdbase64 "encoding/base64"
 	"unicode/utf8"
 
 	"github.com/segmentio/asm/base64"
 
+	"github.com/weir-stream/weir/internal/arn"
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
@@ -45,6 +47,9 @@ type entry struct {
 }
 
 func (r *putRequest) reset() {
+	if cap(r.entries) > 2*putRecordsMax {
+		r.entries = nil // the general way takes more before it refuses
+	}
 	clear(r.entries)
 	*r = putRequest{entries: r.entries[:0], out: r.out[:0]}
 }
@@ -63,7 +68,7 @@ func (r *putRequest) scan(c *edge.Call, single bool) bool {
 
 // valid says whether r keeps every constraint of the model. What does not is read again by way of the shapes, for the texts.
 func (r *putRequest) valid() bool {
-	if len(r.entries) < 1 || len(r.entries) > putRecordsMax || !validName(r.streamName) || len(r.streamARN) > 0 && r.streamName != nil {
+	if len(r.entries) < 1 || len(r.entries) > putRecordsMax || !validName(r.streamName) || !validARN(r.streamARN) || r.streamARN != nil && r.streamName != nil {
 		return false
 	}
 	for i := range r.entries {
@@ -89,6 +94,19 @@ func validName(name []byte) bool {
 		}
 	}
 	return len(name) >= 1 && len(name) <= 128
+}
+
+// validARN says whether a StreamARN is the ARN of a stream. An absent one is right: there may be a name.
+func validARN(text []byte) bool {
+	if text == nil {
+		return true
+	}
+	parsed, err := arn.Parse(string(text))
+	if err != nil || !arn.IsAccount(parsed.Account) {
+		return false
+	}
+	_, err = parsed.StreamName()
+	return err == nil
 }
 
 // validExplicit holds a HashKey against 0|([1-9]\d{0,38}).
@@ -157,12 +175,31 @@ func (r *putRequest) place(p *streams.Put, stream *catalog.Stream) (plain bool, 
 			copy(room, e.data)
 			continue
 		}
-		if n, err := base64.StdEncoding.Decode(room, e.data); err != nil || n != size {
+		if !decodeInto(room, e.data) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
+
+// decodeInto decodes base64 into room, which is as large as decodedSize says, if it has the form that encoders give it: whole quanta, no line break
+// (decoders pass over them, and the sizes differ then), and nothing in the bits that the last quantum does not use.
+func decodeInto(room, text []byte) bool {
+	if len(text)%4 != 0 {
+		return false
+	}
+	if n, err := base64.StdEncoding.Decode(room, text); err != nil || n != len(room) {
+		return false
+	}
+	if len(text) == 0 || text[len(text)-1] != '=' {
+		return true
+	}
+	var last [3]byte
+	_, err := strictBase64.Decode(last[:], text[len(text)-4:])
+	return err == nil
+}
+
+var strictBase64 = stdbase64.StdEncoding.Strict()
 
 // decodedSize is how many bytes well-formed base64 stands for.
 func decodedSize(text []byte) int {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/weir-stream/weir/internal/edge"
-	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/wire/cborproto"
 	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
@@ -49,10 +48,7 @@ func (a *API) putRecord(c *edge.Call) error {
 
 func (a *API) replyPutRecord(c *edge.Call, r *putRequest, p *streams.Put) error {
 	result := p.Result(0)
-	switch {
-	case fault.Is(result.Err, fault.NotFound):
-		return streams.NotFound(c.Account, p.Stream().Name) // deleted under our hands
-	case result.Err != nil:
+	if result.Err != nil {
 		return result.Err
 	}
 	dst := r.out[:0]

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
@@ -56,8 +55,9 @@ func (a *API) replyPutRecords(c *edge.Call, r *putRequest, p *streams.Put) error
 	for i := range r.entries {
 		if err := p.Result(i).Err; err != nil {
 			if fault.Is(err, fault.NotFound) {
-				return streams.NotFound(c.Account, p.Stream().Name) // deleted under our hands
+				return err // the stream was deleted under our hands
 			}
+			a.note(c, err)
 			failed++
 		}
 	}
@@ -76,13 +76,13 @@ func (a *API) replyPutRecords(c *edge.Call, r *putRequest, p *streams.Put) error
 	for i := range r.entries {
 		result := p.Result(i)
 		if c.Protocol == edge.CBOR11 {
-			dst = appendResultCBOR(dst, p.Stream(), result)
+			dst = appendResultCBOR(dst, result)
 			continue
 		}
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendResultJSON(dst, p.Stream(), result)
+		dst = appendResultJSON(dst, result)
 	}
 	if c.Protocol != edge.CBOR11 {
 		dst = append(dst, ']', '}')
@@ -92,9 +92,9 @@ func (a *API) replyPutRecords(c *edge.Call, r *putRequest, p *streams.Put) error
 	return nil
 }
 
-func appendResultJSON(dst []byte, stream *catalog.Stream, result streams.Result) []byte {
+func appendResultJSON(dst []byte, result streams.Result) []byte {
 	if result.Err != nil {
-		code, message := recordError(stream, result)
+		code, message := recordError(result)
 		dst = append(dst, `{"ErrorCode":`...)
 		dst = jsonproto.AppendString(dst, code)
 		dst = append(dst, `,"ErrorMessage":`...)
@@ -108,10 +108,10 @@ func appendResultJSON(dst []byte, stream *catalog.Stream, result streams.Result)
 	return append(dst, `"}`...)
 }
 
-func appendResultCBOR(dst []byte, stream *catalog.Stream, result streams.Result) []byte {
+func appendResultCBOR(dst []byte, result streams.Result) []byte {
 	dst = cborproto.AppendMapHeader(dst, 2)
 	if result.Err != nil {
-		code, message := recordError(stream, result)
+		code, message := recordError(result)
 		dst = cborproto.AppendText(dst, "ErrorCode")
 		dst = cborproto.AppendText(dst, code)
 		dst = cborproto.AppendText(dst, "ErrorMessage")

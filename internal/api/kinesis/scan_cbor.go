@@ -34,7 +34,7 @@ func (r *putRequest) scanRecordsCBOR(s *cborproto.Scanner) bool {
 			return err == nil
 		}
 		var e entry
-		if !scanMap(s, func(name []byte) bool { return e.memberCBOR(s, name) }) {
+		if len(r.entries) == putRecordsMax || !scanMap(s, func(name []byte) bool { return e.memberCBOR(s, name) }) {
 			return false
 		}
 		r.entries = append(r.entries, e)

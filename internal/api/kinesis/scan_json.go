@@ -60,7 +60,7 @@ func (r *putRequest) scanRecords(s *jsonScanner) bool {
 	}
 	for {
 		var e entry
-		if !s.open('{') {
+		if len(r.entries) == putRecordsMax || !s.open('{') {
 			return false
 		}
 		for {

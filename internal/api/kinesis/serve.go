@@ -52,8 +52,19 @@ func (a *API) Serve(c *edge.Call) {
 		return
 	}
 	if err := run(a, c); err != nil {
+		a.note(c, err)
 		e := apiError(c.Operation, err)
 		c.Fail(e.HTTPStatus(), e.Code, e.Message)
+	}
+}
+
+// note tells the operator of a failure that is ours, whose cause the customer does not learn.
+func (a *API) note(c *edge.Call, err error) {
+	if _, known := exceptions[fault.KindOf(err)]; known || c.Ctx.Err() != nil {
+		return
+	}
+	if _, sent := wire.AsAPIError(err); !sent {
+		a.logger.Error("a request failed", "operation", c.Operation, "request", c.RequestID, "err", err)
 	}
 }
 
@@ -125,7 +136,7 @@ func (a *API) findStream(c *edge.Call, name, streamARN []byte) (*catalog.Stream,
 	if len(name) > 0 && named != string(name) {
 		return nil, fault.New(fault.Invalid, "StreamName %s and StreamARN %s do not name the same stream.", name, streamARN)
 	}
-	if stream := state.Stream(c.Account, c.Region, named); stream != nil {
+	if stream := state.Stream(c.Account, c.Region, named); stream != nil && stream.ARN == string(streamARN) {
 		return stream, nil
 	}
 	return nil, streams.NotFound(c.Account, named)

@@ -90,8 +90,10 @@ func (l *log) readOnce(chunk []byte, from commitlog.Position, maxBytes int) (_ [
 	l.mu.Unlock()
 	if len(chunk) > 0 {
 		got = append(chunk, got...) // chunk is cut to its length, so this is a copy
-		l.store.buffers.Put(buffer)
-		buffer = nil
+		if buffer != nil {
+			l.store.buffers.Put(buffer)
+			buffer = nil
+		}
 	}
 	return got, next, now, buffer, nil
 }
@@ -310,12 +312,17 @@ func (x *extentScan) bytes(n int) ([]byte, error) {
 	return x.buffer[:min(n, len(x.buffer))], err
 }
 
-// pooledBytes is the least that a buffer of the pool has room for, so that nearly every one serves every reader.
-const pooledBytes = 1 << 20
+// pooledBytes is the least that a buffer of the pool has room for, so that nearly every one serves every reader. A read of less than pooledFrom takes
+// memory of its own size: it must not hold, nor make somebody clear, a buffer many times as large.
+const (
+	pooledBytes = 1 << 20
+	pooledFrom  = pooledBytes / 4
+)
 
 // room is a buffer of n bytes. An earlier one is left alone: batches of it may have been handed out.
 func (x *extentScan) room(n int) []byte {
-	if x.pool == nil {
+	if x.pool == nil || n < pooledFrom {
+		x.owner = nil
 		return make([]byte, n)
 	}
 	x.owner, _ = x.pool.Get().(*[]byte)

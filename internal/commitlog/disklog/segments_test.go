@@ -385,3 +385,54 @@ func TestManyLogs(t *testing.T) {
 		closeStore(t, s)
 	}
 }
+
+// Chunks that are given back are used again, never before: readers at different places who release what they have checked always see their own records.
+func TestReleasedChunksAreReused(t *testing.T) {
+	r := newRig(t, disklog.Options{JournalBytes: 2 << 20, JournalFilesMax: 100})
+	var logs []commitlog.Log
+	for member := range uint32(3) {
+		l := r.log(commitlog.ID{Group: 1, Member: member}, 0)
+		for i := range 60 {
+			mustAppend(t, l, batchAt(start, fmt.Sprintf("%d/%d-%s", member, i, strings.Repeat(fmt.Sprint(member), 50_000))))
+		}
+		logs = append(logs, l)
+	}
+	r.laidOut()
+	done := make(chan error, len(logs))
+	for member, l := range logs {
+		go func() {
+			released := 0
+			for range 20 {
+				for next := commitlog.Position(0); next < 50; {
+					chunk, err := l.Read(ctx, next, 700<<10)
+					if err != nil {
+						done <- err
+						return
+					}
+					var rec batch.Record
+					for it := batch.Iterate(chunk.Batches); it.Next(&rec); next++ {
+						want := fmt.Sprintf("%d/%d-", member, next)
+						if rec.Position != next || !strings.HasPrefix(string(rec.Value), want) || strings.Trim(string(rec.Value[len(want):]), fmt.Sprint(member)) != "" {
+							done <- fmt.Errorf("%s: %d %.20s", want, rec.Position, rec.Value)
+							return
+						}
+					}
+					if chunk.Release != nil {
+						chunk.Release()
+						released++
+					}
+				}
+			}
+			if released == 0 {
+				done <- fmt.Errorf("log %d: no chunk could be released", member)
+				return
+			}
+			done <- nil
+		}()
+	}
+	for range logs {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

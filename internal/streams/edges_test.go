@@ -30,7 +30,7 @@ func TestReleasedPutKeepsLittle(t *testing.T) {
 	p := &Put{streams: new(Streams), partOf: make([]int32, parts), used: parts}
 	for i := range parts {
 		one := &part{open: int32(i)}
-		one.batch.Grow(batchKept - 1000)
+		one.batch.Grow(1 << 20)
 		p.parts = append(p.parts, one)
 	}
 	p.Release()
@@ -38,7 +38,7 @@ func TestReleasedPutKeepsLittle(t *testing.T) {
 	for _, one := range p.parts {
 		kept += one.batch.Cap()
 	}
-	if most := 4 * batchKept; kept > most {
+	if most := batchesKept; kept > most {
 		t.Errorf("%d bytes kept, at most %d expected", kept, most)
 	}
 }
