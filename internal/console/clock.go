@@ -22,6 +22,14 @@ type TestClock interface {
 // stepsMax bounds one request, so that a typing error does not keep the server busy for days.
 const stepsMax = 1_000_000
 
+// ClockRange says whether a test clock may stand at t: sequence numbers have 36 bits for seconds since 1970. Invalid otherwise.
+func ClockRange(t time.Time) error {
+	if t.Unix() < 0 || t.Unix() >= 1<<36 {
+		return fault.New(fault.Invalid, "a test clock stands between the years 1970 and 4147, not at %s", t.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 // move is the body of POST /_weir/clock: {"advance": "10m", "step": "1s", "drain": true}, or {"to": RFC 3339} instead of advance.
 type move struct {
 	Advance string    `json:"advance"`
@@ -57,7 +65,11 @@ func moveClock(w http.ResponseWriter, r *http.Request, clock TestClock) {
 	}
 	steps, err := run(r.Context(), clock, target, step, drain)
 	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, err.Error())
+		status := http.StatusServiceUnavailable
+		if fault.Is(err, fault.Invalid) { // somebody else moved the clock further meanwhile
+			status = http.StatusBadRequest
+		}
+		refuse(w, status, err.Error())
 		return
 	}
 	reply(w, http.StatusOK, clockState{Now: clock.Now().UTC(), Steps: steps})
@@ -82,6 +94,9 @@ func readMove(body io.Reader, now time.Time) (target time.Time, step time.Durati
 		target = now.Add(d)
 	default:
 		target = m.To
+	}
+	if err := ClockRange(target); err != nil {
+		return target, 0, false, err
 	}
 	if target.Before(now) {
 		return target, 0, false, fault.New(fault.Invalid, "the clock stands at %s and does not go back", now.UTC().Format(time.RFC3339Nano))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
+	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/fault"
 )
 
@@ -46,8 +47,9 @@ func (c Config) Validate() error {
 	check(c.Faults == "" || c.Dev, "faults on purpose are for weir dev")
 	check(c.Faults == "" || c.Faults == diskFull, "fault %q is not known; %q is", c.Faults, diskFull)
 	if c.TestClock != "" && c.TestClock != "now" {
-		_, err := time.Parse(time.RFC3339, c.TestClock)
+		at, err := time.Parse(time.RFC3339, c.TestClock)
 		check(err == nil, "test clock %q is neither \"now\" nor a time like 2026-11-18T13:00:00Z", c.TestClock)
+		check(err != nil || console.ClockRange(at) == nil, "test clock %s: %v", c.TestClock, console.ClockRange(at))
 	}
 	if _, err := c.durability(); err != nil {
 		wrong = append(wrong, err)

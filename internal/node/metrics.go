@@ -120,12 +120,15 @@ func (n *Node) observeLog(event disklog.Event) {
 	case disklog.Dropped:
 		m.dropped.Inc()
 	case disklog.Full:
+		n.refusing.Store(true)
 		m.refusing.Set(1)
 		n.logger.Error("the disk is full: puts are refused until there is room", "err", e.Err)
 	case disklog.Broken:
+		n.refusing.Store(true)
 		m.refusing.Set(1)
 		n.logger.Error("the journal cannot be written: puts are refused until it can", "err", e.Err)
 	case disklog.Healed:
+		n.refusing.Store(false)
 		m.refusing.Set(0)
 		n.logger.Info("puts are taken again")
 	case disklog.Behind:

@@ -42,6 +42,9 @@ const (
 // controlLog is the log of the control plane: the first of the system's own.
 var controlLog = commitlog.ID{}
 
+// consoleDrain is how long a look at the console may take when the node stops.
+const consoleDrain = time.Second
+
 // Node is a running server.
 type Node struct {
 	config  Config
@@ -58,6 +61,7 @@ type Node struct {
 	console net.Listener // nil when off
 
 	incarnation atomic.Uint64 // how often the data directory has been opened
+	refusing    atomic.Bool   // appends fail because the disk is full or broken
 
 	stopEdge func() // begins the drain
 	edgeDone chan struct{}
@@ -112,7 +116,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 		return nil, err
 	}
 	services := []edge.Service{
-		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now}),
+		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Logger: n.logger}),
 	}
 	if err := n.openEdge(osFS, services); err != nil {
 		return nil, err
@@ -261,7 +265,11 @@ func (n *Node) run(testClock *clock.Manual) {
 		})
 		n.rest.Go(func() {
 			<-restCtx.Done()
-			server.Close()
+			drain, cancel := context.WithTimeout(context.Background(), consoleDrain)
+			defer cancel()
+			if server.Shutdown(drain) != nil {
+				_ = server.Close()
+			}
 		})
 	}
 	go func() {
@@ -361,7 +369,11 @@ func addrText(addr net.Addr) string {
 
 // health is what the console says of the node.
 func (n *Node) health(context.Context) (console.Health, error) {
-	return console.Health{Version: Version(), Incarnation: n.incarnation.Load(), Streams: n.control.State().Len()}, n.Err()
+	err := n.Err()
+	if err == nil && n.refusing.Load() {
+		err = fault.New(fault.Full, "puts are refused: the disk is full or cannot be written")
+	}
+	return console.Health{Version: Version(), Incarnation: n.incarnation.Load(), Streams: n.control.State().Len()}, err
 }
 
 // Version is the module's version as the binary was built with it, "(devel)" for one built from a checkout.
