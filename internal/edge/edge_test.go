@@ -388,3 +388,27 @@ func TestDrain(t *testing.T) {
 		t.Error("still listening")
 	}
 }
+
+// A connection that its client never used does not hold up the drain: nothing had to be cut off at its end.
+func TestDrainDoesNotWaitForUnusedConnections(t *testing.T) {
+	var log bytes.Buffer
+	r := start(t, edge.Options{DrainTimeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil)), Services: []edge.Service{kinesis(func(c *edge.Call) {
+		c.Reply(200, "text/plain", nil)
+	})}})
+	unused, err := net.Dial("tcp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close()
+	resp, err := client(t, nil).Do(put(t, r.url(), "test", "any", "x")) // accepted after the unused one
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if err := r.stop(); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("the drain ended in: %s", &log)
+	}
+}

@@ -22,6 +22,9 @@ type server struct {
 	slots      chan struct{} // one for each connection that may be
 
 	plain, secure net.Listener // nil when off
+
+	mu     sync.Mutex            // guards unused
+	unused map[net.Conn]struct{} // connections on which nothing was asked yet: http.Server waits seconds for them when it shuts down
 }
 
 // Open listens where the options say. Requests are answered once Run is called; until then they wait. Close it, or Run it to its end.
@@ -33,7 +36,7 @@ func Open(o Options) (*Edge, error) {
 		return nil, err
 	}
 	o = e.options
-	s := &server{slots: make(chan struct{}, o.ConnectionsMax)}
+	s := &server{slots: make(chan struct{}, o.ConnectionsMax), unused: make(map[net.Conn]struct{})}
 	s.base, s.cancelBase = context.WithCancel(context.Background())
 	s.http = http.Server{
 		Handler:           gated{e, &s.requests},
@@ -43,6 +46,7 @@ func Open(o Options) (*Edge, error) {
 		BaseContext:       func(net.Listener) context.Context { return s.base },
 		ErrorLog:          serverLog(o.Logger),
 		Protocols:         new(http.Protocols),
+		ConnState:         s.track,
 		// Room for a few large bodies at once on a connection; the defaults let one of 1 MiB stall the others.
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, MaxReceiveBufferPerConnection: 8 << 20, MaxReceiveBufferPerStream: 2 << 20},
 	}
@@ -120,6 +124,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	close(e.draining)
+	s.closeUnused()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.options.DrainTimeout)
 	defer cancel()
 	if s.http.Shutdown(drain) != nil {
@@ -129,6 +134,26 @@ func (e *Edge) Run(ctx context.Context) error {
 	serving.Wait()
 	s.requests.shut()
 	return err
+}
+
+// track keeps unused.
+func (s *server) track(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.unused[conn] = struct{}{}
+	} else {
+		delete(s.unused, conn)
+	}
+}
+
+// closeUnused closes the connections that no client has used.
+func (s *server) closeUnused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.unused {
+		_ = conn.Close()
+	}
 }
 
 // Close stops at once, cutting off requests under way. It does not wait for them; Run does.
