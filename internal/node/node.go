@@ -149,7 +149,7 @@ func (n *Node) openStore(ctx context.Context, fs vfs.FS, now clock.Clock) error 
 	if err != nil {
 		return err
 	}
-	n.store, err = disklog.Open(disklog.Options{FS: fs, Dir: logDir, Clock: now, Durability: durability, OnEvent: n.observeLog})
+	n.store, err = disklog.Open(disklog.Options{FS: fs, Dir: logDir, Clock: now, DeviceClock: clock.Real, Durability: durability, OnEvent: n.observeLog})
 	if err != nil {
 		return fault.Wrap(err, "open %s", n.config.DataDir)
 	}

@@ -135,7 +135,7 @@ func (s *Store) admit(ctx context.Context, n int, makesRoom bool) error {
 		changed := s.changed
 		s.mu.Unlock()
 		if timer == nil {
-			timer = s.options.Clock.NewTimer(s.options.ThrottleWait)
+			timer = s.options.DeviceClock.NewTimer(s.options.ThrottleWait)
 			defer timer.Stop()
 		}
 		select {

@@ -84,7 +84,7 @@ type laidOut struct {
 //
 // A crash before the manifest leaves segments that nothing names; after it, journal files that nothing needs. Open removes both.
 func (s *Store) layout() (did bool, err error) {
-	began := s.options.Clock.Now()
+	began := s.options.DeviceClock.Now()
 	full, behind := s.fullJournals()
 	if len(full) == 0 {
 		return false, nil
@@ -125,7 +125,7 @@ func (s *Store) layout() (did bool, err error) {
 		// If this fails, the next Open removes it: the manifest begins behind it.
 		_ = s.fs.Remove(s.path(journalName(j.number)))
 	}
-	s.options.OnEvent(LaidOut{Journals: len(full), Segments: len(made), Bytes: bytes, Duration: s.options.Clock.Now().Sub(began)})
+	s.options.OnEvent(LaidOut{Journals: len(full), Segments: len(made), Bytes: bytes, Duration: s.options.DeviceClock.Now().Sub(began)})
 	return true, nil
 }
 

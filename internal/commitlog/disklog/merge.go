@@ -84,7 +84,7 @@ type mergePiece struct {
 
 // merge writes the living extents of inputs to a new segment and puts it in their place. The caller holds the inputs.
 func (s *Store) merge(inputs []*segmentFile, v survey) error {
-	began := s.options.Clock.Now()
+	began := s.options.DeviceClock.Now()
 	var pieces []mergePiece
 	firsts := make(map[*log]commitlog.Position)
 	for _, l := range s.allLogs() {
@@ -146,7 +146,7 @@ func (s *Store) merge(inputs []*segmentFile, v survey) error {
 	for _, seg := range inputs {
 		seg.drop()
 	}
-	s.options.OnEvent(Merged{From: len(inputs), Bytes: bytes, Duration: s.options.Clock.Now().Sub(began)})
+	s.options.OnEvent(Merged{From: len(inputs), Bytes: bytes, Duration: s.options.DeviceClock.Now().Sub(began)})
 	return nil
 }
 

@@ -16,7 +16,11 @@ type Options struct {
 	FS  vfs.FS
 	Dir string // the store's own directory in FS; made if absent
 
-	Clock clock.Clock     // default clock.Real
+	Clock clock.Clock // says what is past its retention. Default clock.Real
+	// DeviceClock times the device: waits for room, pauses before trying again, the interval of syncs, durations. It is real time also where Clock is
+	// moved by hand: the disk does not stand still. Default Clock.
+	DeviceClock clock.Clock
+
 	Lease commitlog.Lease // default commitlog.Forever: the directory's lock is the lease
 
 	// Durability is what an acknowledgement means. Default Sync.
@@ -94,6 +98,9 @@ func (o Options) Validate() error {
 func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = clock.Real
+	}
+	if o.DeviceClock == nil {
+		o.DeviceClock = o.Clock
 	}
 	if o.Lease == nil {
 		o.Lease = commitlog.Forever

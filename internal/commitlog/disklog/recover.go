@@ -21,7 +21,7 @@ import (
 //  4. write a manifest with the next incarnation;
 //  5. remove what it does not name.
 func (s *Store) recover() error {
-	began := s.options.Clock.Now()
+	began := s.options.DeviceClock.Now()
 	names, err := s.listFiles()
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (s *Store) recover() error {
 	}
 	s.removeOrphans(names)
 
-	event.Logs, event.Segments, event.Duration = len(s.logs), len(s.segments), s.options.Clock.Now().Sub(began)
+	event.Logs, event.Segments, event.Duration = len(s.logs), len(s.segments), s.options.DeviceClock.Now().Sub(began)
 	s.options.OnEvent(event)
 	return nil
 }

@@ -132,7 +132,7 @@ func (s *Store) usable(ctx context.Context) error {
 
 // sleep waits for d on the store's clock and says whether the store is still open.
 func (s *Store) sleep(d time.Duration) bool {
-	return clock.Sleep(s.life, s.options.Clock, d) == nil
+	return clock.Sleep(s.life, s.options.DeviceClock, d) == nil
 }
 
 // Create makes a log exist.

@@ -87,7 +87,7 @@ func (s *Store) writeLoop() {
 
 // commit writes a block, makes it visible and wakes its appenders.
 func (s *Store) commit(b *block) {
-	began := s.options.Clock.Now()
+	began := s.options.DeviceClock.Now()
 	if err := s.w.write(s, b); err != nil {
 		s.fail(b, err)
 		return
@@ -97,7 +97,7 @@ func (s *Store) commit(b *block) {
 		s.w.full, s.w.failed = false, false
 		s.options.OnEvent(Healed{})
 	}
-	s.options.OnEvent(Synced{Bytes: int64(b.bytes), Appends: len(b.frames), Duration: s.options.Clock.Now().Sub(began)})
+	s.options.OnEvent(Synced{Bytes: int64(b.bytes), Appends: len(b.frames), Duration: s.options.DeviceClock.Now().Sub(began)})
 }
 
 // write brings b to the file, and with Sync to the disk. Its error says what the appenders of b are told.
