@@ -1,0 +1,48 @@
+package aws
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+)
+
+// supported is what this version does. docs/aws/kinesis.md says how.
+var supported = map[string]bool{
+	"AddTagsToStream": true, "CreateStream": true, "DecreaseStreamRetentionPeriod": true, "DeleteStream": true,
+	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetShardIterator": true,
+	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
+	"ListTagsForStream": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,
+	"TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true,
+}
+
+// operations is every operation of the service: the methods of the SDK's client that take a context
+// and an input.
+func operations(t *testing.T) []string {
+	t.Helper()
+	client := reflect.TypeFor[*kinesis.Client]()
+	var names []string
+	for i := range client.NumMethod() {
+		method := client.Method(i)
+		in := method.Type
+		if in.NumIn() == 4 && in.In(1) == reflect.TypeFor[context.Context]() && in.In(2).Elem().Name() == method.Name+"Input" {
+			names = append(names, method.Name)
+		}
+	}
+	return names
+}
+
+// TestOperationsAreAllThere: the SDK knows 45, and everything that we say we support is one of them.
+func TestOperationsAreAllThere(t *testing.T) {
+	names := operations(t)
+	if len(names) != 45 {
+		t.Errorf("the SDK has %d operations, want 45: %v", len(names), names)
+	}
+	for name := range supported {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is no operation", name)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package house
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	kinesis "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+)
+
+// operationRow is one line of the table in docs/aws/*.md: operation, verdict, notes, tests.
+var operationRow = regexp.MustCompile("^\\| `([A-Za-z0-9]+)` \\| ([a-z]+) \\|([^|]*)\\|([^|]*)\\|$")
+
+// TestServiceTablesAreComplete: the document of a service has one row for each operation of its
+// model, with a verdict and a test that shows it. (That the tests exist is TestDocumentsNameWhatExists.)
+func TestServiceTablesAreComplete(t *testing.T) {
+	loaded := theTree(t)
+	for _, service := range []struct {
+		document   string
+		operations []string
+	}{
+		{"docs/aws/kinesis.md", slices.Sorted(maps.Keys(kinesis.Service.Operations))},
+	} {
+		var rows []string
+		for _, line := range strings.Split(loaded.markdown[service.document], "\n") {
+			match := operationRow.FindStringSubmatch(line)
+			if match == nil {
+				continue
+			}
+			operation, verdict, notes, tests := match[1], match[2], strings.TrimSpace(match[3]), testPattern.FindAllString(match[4], -1)
+			rows = append(rows, operation)
+			switch {
+			case verdict != "same" && verdict != "differs" && verdict != "absent":
+				t.Errorf("%s: %s is %q; the verdicts are same, differs and absent", service.document, operation, verdict)
+			case verdict == "differs" && notes == "":
+				t.Errorf("%s: %s differs, and nobody says how", service.document, operation)
+			case len(tests) == 0:
+				t.Errorf("%s: no test shows that %s is %s", service.document, operation, verdict)
+			}
+		}
+		if !slices.Equal(rows, service.operations) {
+			t.Errorf("%s has rows for\n%v, the model has\n%v", service.document, rows, service.operations)
+		}
+	}
+}

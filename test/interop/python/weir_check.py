@@ -1,0 +1,39 @@
+"""What every interop script needs: its surroundings, and the way it reports.
+
+A script prints "ok NAME" or "not ok NAME: why" for each check, and never raises out of one.
+"""
+
+import os
+import time
+import traceback
+
+HTTP = os.environ["WEIR_HTTP"]
+HTTPS = os.environ["WEIR_HTTPS"]
+CA = os.environ["WEIR_CA"]
+
+PATIENCE = 30.0  # seconds a check may wait for something that takes milliseconds
+
+
+def check(name, body, *args):
+    """Runs body(*args) and prints how it went."""
+    try:
+        body(*args)
+    except Exception as error:  # whatever the SDK throws is this check's finding
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"not ok {name}: {type(error).__name__}: {error} ({where.name}:{where.lineno})".replace("\n", " "), flush=True)
+    else:
+        print(f"ok {name}", flush=True)
+
+
+def equal(got, want):
+    if got != want:
+        raise AssertionError(f"got {got!r}, want {want!r}")
+
+
+def wait_until(what, condition):
+    """Waits for condition() to be true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {PATIENCE} s for {what}")
+        time.sleep(0.02)
