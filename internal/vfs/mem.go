@@ -17,7 +17,8 @@ import (
 const sectorBytes = 512
 
 // Mem is a file system in memory that knows what is durable: the bytes of a file up to its last SyncData, the names in a directory
-// up to its last SyncDir. CrashClone gives what power loss may leave.
+// up to its last SyncDir. CrashClone gives what power loss may leave, KillClone what the death of
+// the process leaves.
 //
 // It is as cruel as POSIX allows: SyncData of a new file does not make its name durable, and unsynced changes survive in any subset.
 type Mem struct {
@@ -158,6 +159,42 @@ func written(data []byte, off int64, p []byte) []byte {
 	}
 	copy(data[off:], p)
 	return data
+}
+
+// KillClone is the tree as the death of the process, and of nothing else, leaves it: everything is read as it was, and what was not synced still is not.
+// Nothing is locked, and nothing of the clone is shared.
+func (m *Mem) KillClone() *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clones := make(map[*memNode]*memNode)
+	return &Mem{root: m.root.kill(clones), locked: make(map[string]bool)}
+}
+
+func (n *memNode) kill(clones map[*memNode]*memNode) *memNode {
+	if n == nil {
+		return nil
+	}
+	if c, done := clones[n]; done {
+		return c
+	}
+	c := &memNode{isDir: n.isDir, data: slices.Clone(n.data), durable: slices.Clone(n.durable), changes: slices.Clone(n.changes)} // what changes hold is never written again
+	clones[n] = c
+	if !n.isDir {
+		return c
+	}
+	each := func(entries map[string]*memNode) map[string]*memNode {
+		out := make(map[string]*memNode, len(entries))
+		for name, child := range entries {
+			out[name] = child.kill(clones)
+		}
+		return out
+	}
+	c.entries, c.durableEntries = each(n.entries), each(n.durableEntries)
+	for _, change := range n.entryChanges {
+		change.node = change.node.kill(clones)
+		c.entryChanges = append(c.entryChanges, change)
+	}
+	return c
 }
 
 // find is called under mu.

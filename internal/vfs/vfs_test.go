@@ -273,6 +273,35 @@ func TestCrashClone(t *testing.T) {
 	}
 }
 
+// The death of a process loses nothing by itself, and makes nothing durable either.
+func TestKillClone(t *testing.T) {
+	m := vfs.NewMem()
+	a := must(m.Create("a"))(t)
+	write(t, a, 0, "synced")
+	no(t, a.SyncData())
+	no(t, m.SyncDir("."))
+	write(t, a, 0, "SYNCED")
+	_ = must(m.Create("b"))(t)
+	no(t, m.Rename("a", "c"))
+	k := m.KillClone()
+	write(t, a, 0, "later!")
+	if got := must(k.List("."))(t); !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("%v", got)
+	}
+	if got := read(t, must(k.Open("c"))(t)); got != "SYNCED" {
+		t.Errorf("%q", got)
+	}
+	seen := make(map[string]bool)
+	for seed := range uint64(100) {
+		for _, name := range must(k.CrashClone(rand.New(rand.NewPCG(seed, 0))).List("."))(t) {
+			seen[name] = true
+		}
+	}
+	if !seen["a"] || !seen["b"] || !seen["c"] {
+		t.Errorf("power loss after it left only %v", seen)
+	}
+}
+
 // A synced file without a synced name is gone; a synced name without synced bytes is there, whatever its content.
 func TestCrashCloneWithoutSyncDir(t *testing.T) {
 	m := vfs.NewMem()

@@ -82,6 +82,7 @@ type workload struct {
 	steps   int             // per worker
 	workers int
 	faults  bool // break calls now and then
+	aging   bool // some logs keep their records for a millisecond only
 	images  int  // clones at every call
 }
 
@@ -93,6 +94,8 @@ type image struct {
 	tried  map[commitlog.ID]account
 	seed   uint64
 	strict bool // acknowledged means durable
+	aging  bool
+	killed *vfs.Mem // as the death of the process alone leaves it; of a few images only
 }
 
 func TestCrashAtEveryCall(t *testing.T) {
@@ -108,6 +111,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}{
 		{"one writer", workload{options: small, workers: 1, steps: 120, images: 3}},
 		{"many writers", workload{options: small, workers: 6, steps: 40, images: 2}},
+		{"aging", workload{options: small, workers: 2, steps: 80, images: 2, aging: true}},
 		{"faults", workload{options: small, workers: 8, steps: 30, images: 2, faults: true}},
 		{"interval", workload{options: with(disklog.Interval(time.Millisecond)), workers: 3, steps: 50, images: 2}},
 		{"interval faults", workload{options: with(disklog.Interval(time.Millisecond)), workers: 3, steps: 50, images: 2, faults: true}},
@@ -144,12 +148,15 @@ func crash(t *testing.T, w workload, seed uint64) {
 		mu.Lock()
 		defer mu.Unlock()
 		calls++
-		for range w.images {
-			imageSeed := r.Uint64()
-			acked := l.clone()
-			fs := mem.CrashClone(rand.New(rand.NewPCG(imageSeed, 2)))
-			tried := l.clone()
-			images = append(images, image{at: fmt.Sprintf("call %d (%#x %s)", calls, op, name), fs: fs, acked: acked, tried: tried, seed: imageSeed, strict: w.options.Durability == disklog.Sync})
+		for i := range w.images {
+			im := image{at: fmt.Sprintf("call %d (%#x %s)", calls, op, name), seed: r.Uint64(), strict: w.options.Durability == disklog.Sync, aging: w.aging}
+			im.acked = l.clone()
+			im.fs = mem.CrashClone(rand.New(rand.NewPCG(im.seed, 2)))
+			if i == 0 && r.IntN(30) == 0 {
+				im.killed = mem.KillClone()
+			}
+			im.tried = l.clone()
+			images = append(images, im)
 		}
 		if w.faults && r.IntN(12) == 0 {
 			rule := vfs.Rule{Op: vfs.OpMutation | vfs.OpAllocate, Times: 1 + r.IntN(2), Part: r.Float64(), Lose: r.IntN(2) == 0}
@@ -174,7 +181,7 @@ func crash(t *testing.T, w workload, seed uint64) {
 	}
 	var wg sync.WaitGroup
 	for i := range w.workers {
-		wg.Go(func() { work(t, s, l, i, w.steps, rand.New(rand.NewPCG(seed, uint64(10+i))), w.faults) })
+		wg.Go(func() { work(t, s, l, i, w, rand.New(rand.NewPCG(seed, uint64(10+i)))) })
 	}
 	wg.Wait()
 	closeErr := s.Close()
@@ -184,13 +191,17 @@ func crash(t *testing.T, w workload, seed uint64) {
 	faulty.Hook(nil)
 	faulty.Heal()
 	final := l.clone()
-	images = append(images, image{at: "the end", fs: mem, acked: final, tried: final, strict: closeErr == nil || w.options.Durability == disklog.Sync})
+	images = append(images, image{at: "the end", fs: mem, acked: final, tried: final, aging: w.aging, strict: closeErr == nil || w.options.Durability == disklog.Sync})
 
 	options.FS = nil
 	again := 0
 	for _, im := range images {
-		if r.IntN(len(images)) < 25 {
-			n, ok := im.crashInOpen(t, options, r, w.faults)
+		opened := im
+		if im.killed != nil {
+			opened.fs = im.killed
+		}
+		if im.killed != nil || r.IntN(len(images)) < 15 {
+			n, ok := opened.crashInOpen(t, options, r, w.faults)
 			if again += n; !ok {
 				return
 			}
@@ -205,7 +216,7 @@ func crash(t *testing.T, w workload, seed uint64) {
 // crashInOpen opens the image and crashes at every call of that, too.
 func (im image) crashInOpen(t *testing.T, options disklog.Options, r *rand.Rand, faults bool) (images int, ok bool) {
 	t.Helper()
-	mem := im.fs.CrashClone(rand.New(rand.NewPCG(im.seed, 4)))
+	mem := im.fs.KillClone()
 	disk := vfs.NewFaulty(mem)
 	var mu sync.Mutex // guards more and r
 	var more []image
@@ -246,18 +257,21 @@ func (im image) crashInOpen(t *testing.T, options disklog.Options, r *rand.Rand,
 }
 
 // work is one worker: it makes logs of its own and shares one with everybody.
-func work(t *testing.T, s *disklog.Store, l *ledger, worker, steps int, r *rand.Rand, faults bool) {
+func work(t *testing.T, s *disklog.Store, l *ledger, worker int, w workload, r *rand.Rand) {
 	ctx := context.Background()
 	shared := commitlog.ID{Group: 1}
 	var mine []commitlog.ID
 	check := func(err error, doing string, id commitlog.ID, expected ...fault.Kind) bool {
-		if err != nil && !faults && !slices.Contains(expected, fault.KindOf(err)) {
+		if err != nil && !w.faults && !slices.Contains(expected, fault.KindOf(err)) {
 			t.Errorf("%s %s: %v", doing, id, err)
 		}
 		return err == nil
 	}
 	create := func(id commitlog.ID) {
 		retention := time.Duration(r.IntN(2)) * 1000 * time.Hour
+		if w.aging && retention > 0 {
+			retention = time.Millisecond
+		}
 		if id == shared {
 			retention = 0
 		}
@@ -274,7 +288,7 @@ func work(t *testing.T, s *disklog.Store, l *ledger, worker, steps int, r *rand.
 	}
 	create(shared)
 	create(commitlog.ID{Group: uint64(100 + worker)})
-	for step := range steps {
+	for step := range w.steps {
 		if len(mine) == 0 {
 			create(commitlog.ID{Group: uint64(100 + worker), Member: uint32(step + 1)})
 			continue
@@ -312,6 +326,9 @@ func work(t *testing.T, s *disklog.Store, l *ledger, worker, steps int, r *rand.
 			}
 		case dice < 20 && own:
 			retention := time.Duration(1+r.IntN(3)) * 1000 * time.Hour
+			if w.aging {
+				retention = time.Millisecond
+			}
 			l.do(id, func(a *account) { a.retention = append(a.retention, retention) })
 			if check(log.Configure(ctx, commitlog.Config{Retention: retention}), "configure", id) {
 				l.do(id, func(a *account) { a.retention = []time.Duration{retention} })
@@ -350,7 +367,10 @@ func (im image) check(t *testing.T, options disklog.Options) bool {
 	}
 	defer closeStore(t, s)
 	for id, records := range served {
-		again, _, err := contents(s, id)
+		again, bounds, err := contents(s, id)
+		if im.aging { // more may be too old by now
+			records = slices.DeleteFunc(records, func(r servedRecord) bool { return r.position < bounds.First })
+		}
 		if err != nil || len(again) < len(records) || !slices.Equal(again[:len(records)], records) {
 			t.Errorf("%s, image %d: log %s after a second crash: %v, %d records, were %d", im.at, im.seed, id, err, len(again), len(records))
 			return false
@@ -383,6 +403,9 @@ func contents(s *disklog.Store, id commitlog.ID) ([]servedRecord, commitlog.Boun
 	var out []servedRecord
 	for from := bounds.First; from < bounds.Next; {
 		chunk, err := log.Read(context.Background(), from, 2000)
+		if fault.Is(err, fault.Trimmed) { // it became too old meanwhile
+			return contents(s, id)
+		}
 		if err != nil {
 			return nil, bounds, err
 		}
@@ -467,7 +490,7 @@ func (im image) compare(s *disklog.Store, id commitlog.ID, acked, tried account,
 			return fmt.Sprintf("retention %v, not in %v", log.Config().Retention, tried.retention)
 		}
 	}
-	if bounds.First > tried.trimTried || bounds.Sealed && !tried.sealTried {
+	if bounds.First > tried.trimTried && !im.aging || bounds.Sealed && !tried.sealTried {
 		return fmt.Sprintf("trimmed or sealed by nobody (trim %d)", tried.trimTried)
 	}
 	position := bounds.First

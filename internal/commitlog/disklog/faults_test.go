@@ -2,6 +2,7 @@ package disklog_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +206,34 @@ func TestSyncFailsAndHeals(t *testing.T) {
 	defer closeStore(t, s)
 	if got := reading(t, s)[id]; !slices.Equal(got, []string{"0:good", "1:healed"}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// A manifest says what logs are now, so what it says must be durable in the journal first: without that, a crash would leave a trim or an end behind
+// records that are gone.
+func TestManifestWaitsForTheJournal(t *testing.T) {
+	r := newRig(t, disklog.Options{Durability: disklog.OS, JournalBytes: 4 << 10, JournalFilesMax: 100})
+	l := r.log(commitlog.ID{Group: 1}, 0)
+	r.disk.Add(vfs.Rule{Op: vfs.OpCreate, Path: "segment-*", Times: -1})
+	fill(t, l, start, 5, 1000)
+	await(r, "fail to lay out", func(e disklog.Behind) bool { return e.Work == "layout" })
+	mustAppend(t, l, batchAt(start, "not synced"))
+	if err := l.Trim(ctx, 6); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Seal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r.disk.Heal()
+	for r.s.Stats().Journals > 1 {
+		r.clock.Advance(time.Second)
+	}
+	for seed := range uint64(30) {
+		s, err := reopen(r.mem.CrashClone(rand.New(rand.NewPCG(seed, 0))))
+		if err != nil {
+			t.Fatalf("crash %d: %v", seed, err)
+		}
+		closeStore(t, s)
 	}
 }
 
