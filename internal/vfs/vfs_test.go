@@ -80,7 +80,7 @@ func read(t *testing.T, f vfs.File) string {
 	size, err := f.Size()
 	no(t, err)
 	b := make([]byte, size)
-	if n, err := f.ReadAt(b, 0); n != len(b) || err != nil && err != io.EOF {
+	if n, err := f.ReadAt(b, 0); n != len(b) || err != nil && !errors.Is(err, io.EOF) {
 		t.Fatalf("read: %d of %d, %v", n, len(b), err)
 	}
 	return string(b)

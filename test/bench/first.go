@@ -29,7 +29,7 @@ func (b *bench) first(context.Context) error {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("no record within a minute: %v", err)
+			return fmt.Errorf("no record within a minute: %w", err)
 		}
 	}
 	b.printf("| the first minute | |\n|---|--:|\n| built binary: `weir demo tolls` until a record is read back | **%s** |\n", time.Since(began).Round(time.Millisecond))

@@ -217,8 +217,8 @@ func TestManifestWaitsForTheJournal(t *testing.T) {
 	r.disk.Add(vfs.Rule{Op: vfs.OpCreate, Path: "segment-*", Times: -1})
 	fill(t, l, start, 5, 1000)
 	await(r, "fail to lay out", func(e disklog.Behind) bool { return e.Work == "layout" })
-	mustAppend(t, l, batchAt(start, "not synced"))
-	if err := l.Trim(ctx, 6); err != nil {
+	mustAppend(t, l, batchAt(start, "not synced", "nor this"))
+	if err := l.Trim(ctx, 6); err != nil { // inside the batch
 		t.Fatal(err)
 	}
 	if _, err := l.Seal(ctx); err != nil {

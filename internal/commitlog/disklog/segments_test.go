@@ -209,12 +209,10 @@ func TestReadersDuringMerge(t *testing.T) {
 					next++
 				}
 				if next == records/2 {
-					next = 0 // from the beginning, while it is merged
-					if chunk, err = l.Read(ctx, 0, 1); err != nil {
+					if _, err := l.Read(ctx, 0, 1); err != nil { // from the beginning, while it is merged
 						done <- err
 						return
 					}
-					next = records / 2
 				}
 			}
 			done <- nil

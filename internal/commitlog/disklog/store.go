@@ -130,7 +130,7 @@ func (s *Store) usable(ctx context.Context) error {
 	return nil
 }
 
-// sleep waits for d on the store's clock and says whether the store is still open.
+// sleep waits for d on the device clock and says whether the store is still open.
 func (s *Store) sleep(d time.Duration) bool {
 	return clock.Sleep(s.life, s.options.DeviceClock, d) == nil
 }
