@@ -1,7 +1,6 @@
 package kinesis
 
 import (
-	"context"
 	stdbase64 "encoding/base64"
 	"unicode/utf8"
 
@@ -216,35 +215,61 @@ var errNoPartitionKey = fault.As(fault.Invalid, &wire.APIError{
 	Code: wire.CodeValidation, Message: "1 validation error detected: Value null at 'partitionKey' failed to satisfy constraint: Member must not be null",
 }, "")
 
-// put does everything about a put but read the request and write the answer. plain is false when the entries turn out not to be what they
-// looked like; nothing is put then. The caller releases p when there is one.
-func (a *API) put(ctx context.Context, c *edge.Call, r *putRequest) (p *streams.Put, plain bool, err error) {
+// servePut reads a request, puts its records and answers. general fills the request by way of its shape; it is asked when the request is not plain,
+// or when its data turns out not to be what it looked like.
+func (a *API) servePut(c *edge.Call, single bool, general func(*putRequest) error, reply func(*edge.Call, *putRequest, *streams.Put) error) error {
+	r := a.puts.Get().(*putRequest)
+	defer a.puts.Put(r)
+	defer r.reset()
+
+	var p *streams.Put
+	var err error
+	if r.scan(c, single) {
+		if p, err = a.put(c, r); err != nil {
+			return err
+		}
+	}
+	if p == nil {
+		r.reset()
+		if err := general(r); err != nil {
+			return err
+		}
+		if p, err = a.put(c, r); err != nil {
+			return err
+		}
+	}
+	defer p.Release()
+	return reply(c, r, p)
+}
+
+// put appends the records of r. It gives nil when one's base64 does not decode; nothing is put then. The caller releases what it gets.
+func (a *API) put(c *edge.Call, r *putRequest) (*streams.Put, error) {
 	stream, err := a.findStream(c, r.streamName, r.streamARN)
 	if err != nil {
-		return nil, true, err
+		return nil, err
 	}
 	for i := range r.entries {
 		if r.entries[i].partitionKey == nil {
-			return nil, true, errNoPartitionKey
+			return nil, errNoPartitionKey
 		}
 	}
 	if r.ordering != "" {
-		if err := a.streams.CheckOrdering(ctx, stream, r.ordering); err != nil {
-			return nil, true, err
+		if err := a.streams.CheckOrdering(c.Ctx, stream, r.ordering); err != nil {
+			return nil, err
 		}
 	}
-	p, err = a.streams.Begin(ctx, stream)
+	p, err := a.streams.Begin(c.Ctx, stream)
 	if err != nil {
-		return nil, true, err
+		return nil, err
 	}
-	plain, err = r.place(p, stream)
+	plain, err := r.place(p, stream)
 	if err == nil && plain && r.dryRun {
 		err = errDryRun
 	}
 	if err != nil || !plain {
 		p.Release()
-		return nil, plain, err
+		return nil, err
 	}
-	p.Commit(ctx)
-	return p, true, nil
+	p.Commit(c.Ctx)
+	return p, nil
 }

@@ -15,35 +15,14 @@ import (
 // SequenceNumberForOrdering: checked, and met by the order of the log, which a caller who waits for each answer sees.
 // Acknowledged: on disk, as --durability says.
 func (a *API) putRecord(c *edge.Call) error {
-	r := a.puts.Get().(*putRequest)
-	defer a.puts.Put(r)
-	defer r.reset()
-
-	plain := r.scan(c, true)
-	for {
-		if !plain {
-			r.reset()
-			in := new(shapes.PutRecordInput)
-			if err := decode(c, in); err != nil {
-				return err
-			}
-			if err := refuseStreamID(in.StreamId); err != nil {
-				return err
-			}
-			r.fillOne(in)
-		}
-		p, ok, err := a.put(c.Ctx, c, r)
-		if err != nil {
+	return a.servePut(c, true, func(r *putRequest) error {
+		in := new(shapes.PutRecordInput)
+		if err := decode(c, in); err != nil {
 			return err
 		}
-		if !ok {
-			plain = false
-			continue
-		}
-		err = a.replyPutRecord(c, r, p)
-		p.Release()
-		return err
-	}
+		r.fillOne(in)
+		return refuseStreamID(in.StreamId)
+	}, a.replyPutRecord)
 }
 
 func (a *API) replyPutRecord(c *edge.Call, r *putRequest, p *streams.Put) error {

@@ -19,35 +19,14 @@ import (
 // Order: AWS promises none between the records of one call; here those of one shard keep the request's order.
 // Acknowledged: on disk, as --durability says.
 func (a *API) putRecords(c *edge.Call) error {
-	r := a.puts.Get().(*putRequest)
-	defer a.puts.Put(r)
-	defer r.reset()
-
-	plain := r.scan(c, false)
-	for {
-		if !plain {
-			r.reset()
-			in := new(shapes.PutRecordsInput)
-			if err := decode(c, in); err != nil {
-				return err
-			}
-			if err := refuseStreamID(in.StreamId); err != nil {
-				return err
-			}
-			r.fill(in)
-		}
-		p, ok, err := a.put(c.Ctx, c, r)
-		if err != nil {
+	return a.servePut(c, false, func(r *putRequest) error {
+		in := new(shapes.PutRecordsInput)
+		if err := decode(c, in); err != nil {
 			return err
 		}
-		if !ok {
-			plain = false
-			continue
-		}
-		err = a.replyPutRecords(c, r, p)
-		p.Release()
-		return err
-	}
+		r.fill(in)
+		return refuseStreamID(in.StreamId)
+	}, a.replyPutRecords)
 }
 
 func (a *API) replyPutRecords(c *edge.Call, r *putRequest, p *streams.Put) error {
