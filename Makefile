@@ -63,6 +63,7 @@ fuzz: ## every fuzz target for FUZZTIME
 .PHONY: long
 long: ## the tests that take hours: KILLS kills, FUZZTIME of fuzzing each, many seeds
 	WEIR_CRASH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 4h -v ./test/crash
+	for seed in 1 2 3 4 5 6 7 8 9 10; do $(GO) run ./cmd/weir demo tolls --check --fault F1 --seed $$seed || exit 1; done
 	$(GO) test -count=1 -timeout 4h ./internal/commitlog/disklog -crash.rounds=$(ROUNDS)
 	$(GO) test -count=$(ROUNDS) -timeout 4h ./internal/catalog ./internal/controller ./internal/fold ./internal/wire/shapes
 	$(MAKE) fuzz
