@@ -38,7 +38,7 @@ func cluster(t *testing.T) *kfake.Cluster {
 // store is a store on c. change adjusts its options.
 func store(t *testing.T, c *kfake.Cluster, change ...func(*kafkalog.Options)) *kafkalog.Store {
 	t.Helper()
-	o := kafkalog.Options{Seeds: c.ListenAddrs(), Prefix: prefix, Clock: clock.Real, Lease: commitlog.Forever}
+	o := kafkalog.Options{Seeds: c.ListenAddrs(), Prefix: prefix, Clock: clock.Real, Lease: commitlog.Forever, Timeout: 20 * time.Second}
 	for _, f := range change {
 		f(&o)
 	}
@@ -54,8 +54,8 @@ func store(t *testing.T, c *kfake.Cluster, change ...func(*kafkalog.Options)) *k
 	return s
 }
 
-// impatient gives up soon, for tests of what happens then.
-func impatient(o *kafkalog.Options) { o.Timeout = 300 * time.Millisecond }
+// impatient gives up soon, for tests of what happens then; not so soon that a busy machine would fail what should succeed.
+func impatient(o *kafkalog.Options) { o.Timeout = 2 * time.Second }
 
 // The whole contract, each store on a cluster of its own; opening again is a second client on the same cluster.
 func TestContract(t *testing.T) {
@@ -189,6 +189,7 @@ func TestOutcomeUnknown(t *testing.T) {
 		{kerr.UnknownProducerID, fault.Unavailable, false, false},
 	} {
 		t.Run(row.err.Message, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			c := cluster(t)
 			l := create(t, store(t, c, impatient), logID)
 			mustAppend(t, l, "before")
