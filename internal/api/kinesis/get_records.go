@@ -144,8 +144,14 @@ func appendRecordsJSON(dst []byte, got streams.Batch) []byte {
 		dst = append(dst, '"')
 	}
 	if len(got.Children) > 0 {
-		dst = append(dst, `,"ChildShards":`...)
-		dst = jsonproto.Codec.Encode(dst, childShardList, childShapes(got.Children))
+		dst = append(dst, `,"ChildShards":[`...)
+		for i, child := range got.Children {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = jsonproto.Codec.Encode(dst, childShard, childShape(child))
+		}
+		dst = append(dst, ']')
 	}
 	return append(dst, '}')
 }
@@ -181,27 +187,22 @@ func appendRecordsCBOR(dst []byte, got streams.Batch) []byte {
 	}
 	if len(got.Children) > 0 {
 		dst = cborproto.AppendText(dst, "ChildShards")
-		dst = cborproto.Codec.Encode(dst, childShardList, childShapes(got.Children))
+		dst = cborproto.AppendArrayHeader(dst, len(got.Children))
+		for _, child := range got.Children {
+			dst = cborproto.Codec.Encode(dst, childShard, childShape(child))
+		}
 	}
 	return dst
 }
 
-// childShardList is the shape of GetRecordsOutput.ChildShards.
-var childShardList = func() *wire.Shape {
+// childShard is the shape of an element of GetRecordsOutput.ChildShards.
+var childShard = func() *wire.Shape {
 	output := shapes.Service.Operations["GetRecords"].Output
-	return output.Members[output.MemberNamed([]byte("ChildShards"))].Shape
+	return output.Members[output.MemberNamed([]byte("ChildShards"))].Shape.Element
 }()
 
-func childShapes(children []streams.Child) []shapes.ChildShard {
-	out := make([]shapes.ChildShard, len(children))
-	for i, child := range children {
-		out[i] = shapes.ChildShard{
-			ShardId:      ptr(child.Shard.ID),
-			ParentShards: child.Parents,
-			HashKeyRange: hashKeyRange(&child.Shard.Shard),
-		}
-	}
-	return out
+func childShape(child streams.Child) *shapes.ChildShard {
+	return &shapes.ChildShard{ShardId: ptr(child.Shard.ID), ParentShards: child.Parents, HashKeyRange: hashKeyRange(&child.Shard.Shard)}
 }
 
 // appendBase64 appends data in base64.
