@@ -16,10 +16,29 @@ func NewOS(root string) (FS, error) {
 	if err != nil {
 		return nil, fault.As(fault.Invalid, err, "directory %q", root)
 	}
-	if err := os.MkdirAll(absolute, 0o700); err != nil {
+	if err := makeRoot(absolute); err != nil {
 		return nil, osFault(err, "make directory", root)
 	}
 	return osFS{root: absolute}, nil
+}
+
+// makeRoot makes a directory and what is missing above it, durably: nothing below is durable while its own name is not.
+func makeRoot(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := makeRoot(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) { // a parent that we may not read is its owner's to keep
+		return err
+	}
+	return nil
 }
 
 // osFS is stateless: the root and the kernel.

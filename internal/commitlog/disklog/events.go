@@ -18,6 +18,12 @@ type Opened struct {
 	Duration    time.Duration
 }
 
+// Lost says that a segment that counts is missing or cannot be understood: reads of what it held say so. It is tried again at the next Open.
+type Lost struct {
+	File string
+	Err  error
+}
+
 // Synced says that a block became visible.
 type Synced struct {
 	Bytes    int64
@@ -69,6 +75,7 @@ type Behind struct {
 type Damaged struct{ Damage Damage }
 
 func (Opened) event()  {}
+func (Lost) event()    {}
 func (Synced) event()  {}
 func (Rotated) event() {}
 func (LaidOut) event() {}

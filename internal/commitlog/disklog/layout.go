@@ -194,9 +194,10 @@ func (s *Store) addPieces(w *segment.Writer, pieces []piece) error {
 func (s *Store) commitManifest(work string, build func() *manifest) error {
 	backoff := backoffFirst
 	for {
-		err := s.ask(false) // what the manifest says of the logs must be durable in the journal: with Sync it is
+		m := build()
+		err := s.ask(false) // what the manifest says of the logs must be durable in the journal, so this comes after build: with Sync it is
 		if err == nil {
-			err = s.writeManifest(build())
+			err = s.writeManifest(m)
 		}
 		if err == nil {
 			return nil

@@ -12,11 +12,29 @@ import (
 	"github.com/weir-stream/weir/internal/fault"
 )
 
-// readHint is where the last read of an extent ended, so that reading on needs no marks. It never changes.
+// readHint is where the last read of an extent ended, so that reading on needs no marks: its last batch, into whose middle a reader that took a part of it
+// comes back, and the one behind it. It never changes.
 type readHint struct {
-	segment  *segmentFile
+	segment    *segmentFile
+	last, next place
+}
+
+// place is where a batch stands in an extent.
+type place struct {
 	position commitlog.Position
 	offset   int64
+}
+
+// from is the place to read from position on in the extent of segment, if it is one of the two.
+func (h *readHint) from(segment *segmentFile, position commitlog.Position) (place, bool) {
+	switch {
+	case h == nil || h.segment != segment || position < h.last.position || position > h.next.position:
+		return place{}, false
+	case position == h.next.position:
+		return h.next, true
+	default:
+		return h.last, true
+	}
 }
 
 // Read gathers from extents, then from the tail, until about maxBytes. What it has when it meets damage it gives; the next Read, which begins
@@ -81,12 +99,12 @@ func (l *log) readOnce(chunk []byte, from commitlog.Position, maxBytes int) (_ [
 	l.mu.RUnlock()
 	defer e.segment.release()
 
-	got, next, offset, buffer, err := l.readExtent(e, hint, from, maxBytes-len(chunk))
+	got, hint, buffer, err := l.readExtent(e, hint, from, maxBytes-len(chunk))
 	if err != nil {
 		return nil, 0, now, nil, err
 	}
 	l.mu.Lock()
-	l.hint = &readHint{e.segment, next, offset}
+	l.hint = hint
 	l.mu.Unlock()
 	if len(chunk) > 0 {
 		got = append(chunk, got...) // chunk is cut to its length, so this is a copy
@@ -95,7 +113,7 @@ func (l *log) readOnce(chunk []byte, from commitlog.Position, maxBytes int) (_ [
 			buffer = nil
 		}
 	}
-	return got, next, now, buffer, nil
+	return got, hint.next.position, now, buffer, nil
 }
 
 // readable is called with mu held.
@@ -123,25 +141,26 @@ func (l *log) hole(from commitlog.Position, tail []tailEntry, now state) error {
 	return l.store.damaged(Damage{Log: l.id, From: from, To: to})
 }
 
-// readExtent reads batches from the one that holds from, up to about maxBytes, and says which position and which offset come next. The batches
-// lie in buffer.
-func (l *log) readExtent(e extent, hint *readHint, from commitlog.Position, maxBytes int) (_ []byte, next commitlog.Position, offset int64, buffer *[]byte, _ error) {
+// readExtent reads batches from the one that holds from, up to about maxBytes, and says where it ended. The batches lie in buffer.
+func (l *log) readExtent(e extent, hint *readHint, from commitlog.Position, maxBytes int) (_ []byte, ended *readHint, buffer *[]byte, _ error) {
 	scan := l.scan(e, maxBytes)
 	scan.pool = &l.store.buffers
-	if hint != nil && hint.segment == e.segment && hint.position <= from && hint.position >= e.first && hint.offset >= e.offset && hint.offset < e.end() {
-		scan.position, scan.offset = hint.position, hint.offset
+	if at, known := hint.from(e.segment, from); known && at.offset < e.end() {
+		scan.position, scan.offset = at.position, at.offset
 	} else if m, err := l.markFor(e, from); err != nil {
-		return nil, 0, 0, nil, err
+		return nil, nil, nil, err
 	} else {
 		scan.position, scan.offset = m.Position, m.Offset
 		scan.window += segment.MarkBytes // what lies before from is read in vain
 	}
 
 	var chunk []byte
+	var last place
 	for scan.position < e.next {
 		if len(chunk) > 0 && !scan.buffered(maxBytes-len(chunk)) {
 			break
 		}
+		at := place{scan.position, scan.offset}
 		raw, info, err := scan.next()
 		if d, damaged := DamageOf(err); damaged && d.To <= from {
 			scan.skip(d)
@@ -151,8 +170,9 @@ func (l *log) readExtent(e extent, hint *readHint, from commitlog.Position, maxB
 			break // the next Read begins here
 		}
 		if err != nil {
-			return nil, 0, 0, nil, err
+			return nil, nil, nil, err
 		}
+		last = at
 		if info.Next() <= from {
 			continue
 		}
@@ -163,7 +183,7 @@ func (l *log) readExtent(e extent, hint *readHint, from commitlog.Position, maxB
 		}
 	}
 	// A chunk stands in the last buffer that was filled: it ends where that does at the latest.
-	return chunk[:len(chunk):len(chunk)], scan.position, scan.offset, scan.owner, nil
+	return chunk[:len(chunk):len(chunk)], &readHint{e.segment, last, place{scan.position, scan.offset}}, scan.owner, nil
 }
 
 // markFor is the last mark at or before from. Damaged marks cost time, not records: then reading starts at the extent's beginning.
@@ -306,6 +326,10 @@ func (x *extentScan) bytes(n int) ([]byte, error) {
 	x.buffer = x.room(int(min(int64(max(n, x.window)), x.extent.end()-x.offset)))
 	x.bufferAt = x.offset
 	err := readFull(x.extent.segment.file, x.buffer, x.offset)
+	if err != nil && len(x.buffer) > n { // what cannot be read may lie behind what is asked for
+		x.buffer = x.buffer[:n]
+		err = readFull(x.extent.segment.file, x.buffer, x.offset)
+	}
 	if err != nil {
 		x.buffer = nil
 	}
@@ -377,47 +401,64 @@ func (x *extentScan) at(position commitlog.Position) ([]byte, batch.Info, error)
 	return raw, info, batch.Check(raw)
 }
 
-// damage finds the next good batch behind the one at offset.
+// damage finds where good batches go on behind the one at offset. A customer's value may hold what looks like a batch, so nothing that merely looks like
+// one is believed: from it, checked batches have to follow on each other up to a mark, which has a checksum of its own, or to the extent's end.
 func (x *extentScan) damage() error {
 	d := Damage{Log: x.log.id, From: x.position, To: x.extent.next, File: x.extent.segment.name(), At: x.offset}
 	x.resume = x.extent.end()
+	marks, err := x.extent.loadMarks(x.log.id)
+	if err != nil {
+		marks = nil // then only the end proves a batch
+	}
 	probe := *x
 	if head, err := probe.bytes(peekBytes); err == nil {
-		// If its header still tells its size, the next one is there. This goes first: a value that holds a batch must not be taken for one.
-		if info, err := batch.Peek(head); err == nil && info.Base == x.position && probe.whole(int64(info.Size), info.Next()) {
-			d.To, x.resume = probe.position, probe.offset
+		// If its header still tells its size, the next one is there.
+		if info, err := batch.Peek(head); err == nil && info.Base == x.position && probe.leads(info.Next(), x.offset+int64(info.Size), marks) {
+			d.To, x.resume = info.Next(), x.offset+int64(info.Size)
 			return x.log.store.damaged(d)
 		}
 	}
-	for probe.offset = x.offset + 1; probe.offset+peekBytes <= x.extent.end(); probe.offset++ {
-		head, err := probe.bytes(peekBytes)
-		if err != nil {
+	for at := x.offset + 1; at < x.extent.end(); at++ {
+		probe.offset = at
+		if m := markAt(marks, at); m != nil && m.Position > x.position {
+			d.To, x.resume = m.Position, at
 			break
 		}
-		info, err := batch.Peek(head)
-		if err != nil || info.Base <= x.position || info.Base >= x.extent.next {
+		head, err := probe.bytes(peekBytes)
+		if err != nil || len(head) < peekBytes {
 			continue
 		}
-		if _, _, err := probe.at(info.Base); err == nil {
-			d.To, x.resume = info.Base, probe.offset
+		if info, err := batch.Peek(head); err == nil && info.Base > x.position && info.Base < x.extent.next && probe.leads(info.Base, at, marks) {
+			d.To, x.resume = info.Base, at
 			break
 		}
 	}
 	return x.log.store.damaged(d)
 }
 
-// whole moves x by size and says whether a good batch at position stands there, or the extent ends there.
-func (x *extentScan) whole(size int64, position commitlog.Position) bool {
-	x.offset += size
-	x.position = position
-	if x.offset == x.extent.end() {
-		return position == x.extent.next
+// leads says whether good batches stand back to back from position at offset on, up to a mark or the end of the extent. It moves x.
+func (x *extentScan) leads(position commitlog.Position, offset int64, marks []segment.Mark) bool {
+	for x.offset = offset; x.offset < x.extent.end(); {
+		if m := markAt(marks, x.offset); m != nil {
+			return m.Position == position
+		}
+		raw, info, err := x.at(position)
+		if err != nil {
+			return false
+		}
+		position = info.Next()
+		x.offset += int64(len(raw))
 	}
-	if x.offset > x.extent.end() {
-		return false
+	return x.offset == x.extent.end() && position == x.extent.next
+}
+
+// markAt is the mark of the batch at offset, or nil when that has none.
+func markAt(marks []segment.Mark, offset int64) *segment.Mark {
+	i := sort.Search(len(marks), func(i int) bool { return marks[i].Offset >= offset })
+	if i == len(marks) || marks[i].Offset != offset {
+		return nil
 	}
-	_, _, err := x.at(position)
-	return err == nil
+	return &marks[i]
 }
 
 // skip steps behind the damage that the last next reported.

@@ -56,7 +56,7 @@ func (s *Store) recover() error {
 	}
 	s.reportHoles()
 
-	w, err := s.createJournal(last.header.number+1, last.next)
+	w, err := s.createJournal(last.header.number+1, last.next, nil)
 	switch {
 	case err == nil:
 		s.w = *w
@@ -151,6 +151,7 @@ func (s *Store) openSegments(m *manifest) error {
 	for _, ref := range m.segments {
 		seg, extents, err := s.openSegment(ref)
 		if fault.Is(err, fault.Corrupt) || fault.Is(err, fault.NotFound) {
+			s.options.OnEvent(Lost{File: segmentName(ref.number), Err: err})
 			seg = &segmentFile{store: s, lost: true, footer: lostFooter(ref)}
 			seg.refs.Store(1)
 		} else if err != nil {
@@ -300,6 +301,7 @@ func (l *log) holes() []Damage {
 
 // removeOrphans removes what a crash left and the manifest does not name. What cannot be removed is tried at the next Open.
 func (s *Store) removeOrphans(names files) {
+	_ = s.fs.Remove(s.path(journalNextName))
 	for _, number := range names.journals {
 		if number < s.journals[0].number {
 			_ = s.fs.Remove(s.path(journalName(number)))

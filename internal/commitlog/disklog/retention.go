@@ -73,14 +73,15 @@ func (s *Store) survey() survey {
 		now, extents := l.now, l.extents
 		v.holes = v.holes || len(l.holes()) > 0
 		l.mu.RUnlock()
-		cut, oldest := now.first, nowMillis-now.retention.Milliseconds()
+		oldest := nowMillis - now.retention.Milliseconds()
+		young := false // a younger extent came before: what is behind it stays, whatever its timestamps
 		for _, e := range extents {
 			switch {
 			case e.next <= now.first: // trimmed
-			case now.retention > 0 && e.first <= cut && e.maxTimestamp < oldest:
-				cut = e.next
+			case now.retention > 0 && !young && e.maxTimestamp < oldest:
 				v.aged[l] = append(v.aged[l], e)
 			default:
+				young = true
 				v.live[e.segment] += e.length
 			}
 		}

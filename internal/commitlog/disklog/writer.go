@@ -73,6 +73,9 @@ func (s *Store) writeLoop() {
 		if b != nil {
 			s.commit(b)
 			clear(b.frames)
+			if s.w.offset >= s.options.JournalBytes && !s.w.broken {
+				_ = s.w.rotate(s) // or nothing would, once appends wait for its layout; after an error the next block tries again
+			}
 			spare, b.frames = b.frames, nil
 		}
 		for _, r := range requests {
@@ -180,15 +183,11 @@ func (w *writer) rotate(s *Store) error {
 	// From here on the present file is bounded: even if what follows fails, a crash may find the new header, and then blocks of the old file
 	// from that sequence on do not count.
 	w.broken = true
-	fresh, err := s.createJournal(w.header.number+1, w.synced+1)
+	fresh, err := s.createJournal(w.header.number+1, w.synced+1, w.unsynced)
 	if err != nil {
 		return err
 	}
 	if len(w.unsynced) > 0 {
-		if err := fresh.adopt(w.synced, w.unsynced); err != nil {
-			_ = fresh.file.Close()
-			return err
-		}
 		w.synced = w.next - 1
 		w.unsynced = nil
 	}
@@ -206,36 +205,34 @@ func (w *writer) rotate(s *Store) error {
 	return nil
 }
 
-// adopt writes blocks that another file may have lost, and syncs. synced is the highest sequence that is durable elsewhere.
-func (w *writer) adopt(synced uint64, blocks []*block) error {
-	w.synced = synced
-	for i, b := range blocks {
-		if err := w.put(b, synced+1+uint64(i)); err != nil {
-			return err
-		}
-		w.offset += int64(b.bytes)
-	}
-	return w.file.SyncData()
-}
+// journalNextName is the name of a journal file that takes over blocks, until they are in it.
+const journalNextName = "journal.next"
 
-// createJournal makes a journal file durable, header and name, before anything is written to it. A file of that number that an
-// earlier try left is replaced.
-func (s *Store) createJournal(number, first uint64) (*writer, error) {
+// createJournal makes a journal file durable, header and name, before anything else is written to it. A file of that number that an earlier try left
+// is replaced. Blocks that the file before it may have lost are adopted: they are durable in the new file before it has its name, because from that
+// moment on they do not count in the old one.
+func (s *Store) createJournal(number, first uint64, adopted []*block) (*writer, error) {
 	var salt [8]byte
 	if _, err := io.ReadFull(s.options.Entropy, salt[:]); err != nil {
 		return nil, fault.As(fault.Unavailable, err, "salt for journal %d", number)
 	}
 	h := journalHeader{number: number, salt: binary.LittleEndian.Uint64(salt[:]), first: first, incarnation: s.incarnation}
-	f, err := s.fs.Create(s.path(journalName(number)))
+	name, final := s.path(journalName(number)), s.path(journalName(number))
+	if len(adopted) > 0 {
+		name = s.path(journalNextName)
+	}
+	f, err := s.fs.Create(name)
 	if err != nil {
 		return nil, err
 	}
-	err = f.Allocate(s.options.JournalBytes)
-	if err == nil {
-		_, err = f.WriteAt(h.encode(), 0)
+	w := &writer{file: f, header: h, offset: journalHeaderSize, next: first, synced: first - 1}
+	if err := w.begin(s.options.JournalBytes, adopted); err != nil {
+		_ = f.Truncate(0) // a refused allocation may have taken the device's last room
+		_ = f.Close()
+		return nil, err
 	}
-	if err == nil {
-		err = f.SyncData()
+	if name != final {
+		err = s.fs.Rename(name, final)
 	}
 	if err == nil {
 		err = s.fs.SyncDir(s.options.Dir)
@@ -244,7 +241,24 @@ func (s *Store) createJournal(number, first uint64) (*writer, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	return &writer{file: f, header: h, offset: journalHeaderSize, next: first, synced: first - 1}, nil
+	return w, nil
+}
+
+// begin writes the header and the blocks to adopt, and syncs.
+func (w *writer) begin(size int64, adopted []*block) error {
+	if err := w.file.Allocate(size); err != nil {
+		return err
+	}
+	if _, err := w.file.WriteAt(w.header.encode(), 0); err != nil {
+		return err
+	}
+	for i, b := range adopted {
+		if err := w.put(b, w.header.first+uint64(i)); err != nil {
+			return err
+		}
+		w.offset += int64(b.bytes)
+	}
+	return w.file.SyncData()
 }
 
 // publish makes b visible: first in each log, then as a whole for those who wait.
