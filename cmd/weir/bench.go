@@ -31,6 +31,9 @@ type benchCommand struct {
 	JSON     bool          `name:"json" help:"Print JSON."`
 }
 
+// benchRequestBytes is the most data of one request (API_PutRecords: 10 MiB). Anything larger would only measure how it is refused.
+const benchRequestBytes = 10 << 20
+
 // Help is what `weir help bench` adds.
 func (c *benchCommand) Help() string {
 	return "Client and server share the machine when both run on it, so this is a figure to compare, not the server's most. " +
@@ -55,6 +58,10 @@ type benchPhase struct {
 func (c *benchCommand) Run(ctx context.Context, t *terminal) error {
 	if c.Batch < 1 || c.Batch > 500 || c.Writers < 1 || c.Size < 1 || c.Size > 10<<20 || c.Shards < 1 || c.Duration <= 0 {
 		return usagef("--batch is 1 to 500, --size 1 to %d, and --writers, --shards and --duration are above nought", 10<<20)
+	}
+	if c.Size*c.Batch > benchRequestBytes {
+		return usagef("%d records of %d bytes are more than a request may hold, %d bytes; --batch %d is the most for this --size",
+			c.Batch, c.Size, benchRequestBytes, max(1, benchRequestBytes/c.Size))
 	}
 	api, err := c.api(t, 1)
 	if err != nil {

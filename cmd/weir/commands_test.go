@@ -134,6 +134,9 @@ func TestPutTailLs(t *testing.T) {
 	if stdout := ok("", "__complete", "--", "tail", "or"); stdout != "orders\n" {
 		t.Errorf("completion %q", stdout)
 	}
+	if _, stderr, code := weir(t, env, "", "put", "orders", "/does/not/exist"); code != exitFailed || !strings.Contains(stderr, "/does/not/exist") || strings.Contains(stderr, "nobody answers") {
+		t.Errorf("a file that is not there: exit %d, %s", code, stderr)
+	}
 	// The same over TLS, with the authority that the server made.
 	if stdout := ok("", "ls", "--json", "--endpoint", env["TLS"], "--ca-file", caFile(env["DATA"])); !strings.Contains(stdout, "orders") {
 		t.Errorf("over TLS: %s", stdout)
@@ -236,7 +239,7 @@ func TestPutFollow(t *testing.T) {
 	}
 	appendLine("four")
 	said = follow(func() { reader.stdout.until(t, patience, "four\n") })
-	if !strings.Contains(said, "1 records") {
+	if !strings.Contains(said, "1 record") {
 		t.Errorf("said %q", said)
 	}
 	stopReading()
@@ -306,8 +309,8 @@ func TestSmallParts(t *testing.T) {
 			t.Errorf("%s of %s: %q %v", row.path, row.line, got, ok)
 		}
 	}
-	got := []string{countText(0), countText(999), countText(-1234), countText(1234567), sizeText(1023), sizeText(1536), sizeText(3 << 40)}
-	if want := []string{"0", "999", "-1,234", "1,234,567", "1023 B", "1.5 KiB", "3.0 TiB"}; !slices.Equal(got, want) {
+	got := []string{counted(1, "record"), counted(2000, "record"), countText(0), countText(999), countText(-1234), countText(1234567), sizeText(1023), sizeText(1536), sizeText(3 << 40)}
+	if want := []string{"1 record", "2,000 records", "0", "999", "-1,234", "1,234,567", "1023 B", "1.5 KiB", "3.0 TiB"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	syncs := parseSyncs("# HELP\nweir_disklog_sync_seconds_bucket{le=\"0.001\"} 5\nweir_disklog_sync_seconds_bucket{x=\"}\",le=\"0.002\"} 9\n" +

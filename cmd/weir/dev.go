@@ -81,7 +81,7 @@ func banner(t *terminal, what string, n *node.Node, c node.Config) {
 		fmt.Fprintf(t.out, "  clock    stands still; move it: curl -d '{\"advance\":\"10m\"}' %s/_weir/clock\n", a.Console)
 	}
 	if c.Dev {
-		fmt.Fprintf(t.out, "Try, in another terminal:\n  eval $(weir env --endpoint %s)\n  aws kinesis create-stream --stream-name hello --shard-count 1 --endpoint-url %s\n  echo hello world | weir put hello\n  weir tail hello\n", a.Endpoint, a.Endpoint)
+		fmt.Fprintf(t.out, "Try, in another terminal:\n  eval $(weir env --endpoint %s)\n  aws kinesis create-stream --stream-name hello --shard-count 1 --endpoint-url %s\n  echo hello world | weir put hello\n  weir tail --from trim-horizon hello\n", a.Endpoint, a.Endpoint)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/smithy-go"
@@ -43,7 +44,10 @@ func (f endpointFlags) explain(t *terminal, err error, stream string) error {
 	o, _ := f.options(t).Resolve()
 	var api smithy.APIError
 	var untrusted x509.UnknownAuthorityError
+	var file *fs.PathError
 	switch {
+	case errors.As(err, &file):
+		return err // a file of the caller's, before anything was sent
 	case client.NotFound(err) && stream != "":
 		return fmt.Errorf("stream %q does not exist in region %s; weir put --create %s makes it, weir ls shows what there is", stream, o.Region, stream)
 	case errors.As(err, &untrusted):

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -35,7 +36,11 @@ func (c *envCommand) Run(t *terminal) error {
 		variables = append(variables, [2]string{"AWS_SESSION_TOKEN", o.SessionToken})
 	}
 	if c.CAFile != "" {
-		variables = append(variables, [2]string{"AWS_CA_BUNDLE", c.CAFile})
+		path, err := filepath.Abs(c.CAFile) // whoever evaluates this may go to another directory
+		if err != nil {
+			return err
+		}
+		variables = append(variables, [2]string{"AWS_CA_BUNDLE", path})
 	}
 	if c.JSON {
 		all := map[string]string{}

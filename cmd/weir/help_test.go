@@ -63,6 +63,7 @@ func TestNotUnderstood(t *testing.T) {
 		{"tail s --from yesterday", "trim-horizon"},
 		{"tail s --count=-1", "less than nothing"},
 		{"bench --batch 501", "1 to 500"},
+		{"bench --size 2000000", "--batch 5 "},
 		{"dev --test-clock=noon", "RFC 3339"},
 		{"dev --durability sometimes --listen nowhere", "durability"},
 		{"serve --config /does/not/exist.toml", "weir init"},

@@ -385,17 +385,17 @@ func (r *putRun) report() error {
 	}
 	more := ""
 	if s.Created {
-		more += fmt.Sprintf(", stream created with %d shards", r.Shards)
+		more += ", stream created with " + counted(r.Shards, "shard")
 	}
 	if s.Retried > 0 {
 		more += fmt.Sprintf(", %d sent again", s.Retried)
 	}
 	if s.Empty > 0 {
-		more += fmt.Sprintf(", %d empty lines left out", s.Empty)
+		more += ", " + counted(s.Empty, "empty line") + " left out"
 	}
 	if s.NoKey > 0 {
-		more += fmt.Sprintf(", %d lines without %s got a random key", s.NoKey, r.KeyField)
+		more += fmt.Sprintf(", %s without %s got a random key", counted(s.NoKey, "line"), r.KeyField)
 	}
-	fmt.Fprintf(r.t.err, "%s records, %s into %s in %.1f s%s\n", countText(int64(s.Records)), sizeText(float64(s.Bytes)), s.Stream, s.Seconds, more)
+	fmt.Fprintf(r.t.err, "%s, %s into %s in %.1f s%s\n", counted(s.Records, "record"), sizeText(float64(s.Bytes)), s.Stream, s.Seconds, more)
 	return nil
 }

@@ -108,6 +108,9 @@ func readFile(s settings, path string) (settings, error) {
 			return s, errors.Join(all...)
 		case errors.As(err, &malformed):
 			line, column := malformed.Position()
+			if key := malformed.Key(); len(key) > 0 && strings.Contains(malformed.Error(), "cannot decode") {
+				return s, fmt.Errorf("%s line %d column %d: %s must be text in quotes", path, line, column, strings.Join(key, "."))
+			}
 			return s, fmt.Errorf("%s line %d column %d: %s", path, line, column, strings.TrimPrefix(malformed.Error(), "toml: "))
 		}
 		return s, fmt.Errorf("%s: %w", path, err)

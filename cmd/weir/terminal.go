@@ -145,3 +145,11 @@ func durationText(d time.Duration) string {
 		return d.Round(10 * time.Millisecond).String()
 	}
 }
+
+// counted is n things in English: 1 record, 2,000 records.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return countText(int64(n)) + " " + thing
+}
