@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/console"
+	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 )
 
@@ -58,6 +59,16 @@ func (c Config) Validate() error {
 		return fault.As(fault.Invalid, errors.Join(wrong...), "configuration")
 	}
 	return nil
+}
+
+// checkListen refuses addresses that are open to more than should come in. The console answers without keys, so keys are not asked for it.
+func (c Config) checkListen(hasKeys bool) error {
+	for _, addr := range []string{c.Listen, c.TLSListen} {
+		if err := edge.CheckListen(addr, hasKeys, c.Dev); err != nil {
+			return err
+		}
+	}
+	return edge.CheckListen(c.ConsoleListen, true, c.Dev)
 }
 
 // durability reads Durability.

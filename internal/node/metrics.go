@@ -1,6 +1,7 @@
 package node
 
 import (
+	"path/filepath"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/streams"
 )
 
 // metrics is what the node counts, on a registry of its own so that two nodes in one process do not mix. The parts report typed events;
@@ -134,8 +136,26 @@ func (n *Node) observeLog(event disklog.Event) {
 	case disklog.Behind:
 		m.behind.WithLabelValues(e.Work).Inc()
 		n.logger.Warn("background work failed and will be tried again", "work", e.Work, "err", e.Err, "in", e.Backoff)
+	case disklog.Lost:
+		m.damages.Inc()
+		n.logger.Error("a segment file is missing or damaged: what it held cannot be read until it is restored", "file", e.File, "err", e.Err)
 	case disklog.Damaged:
 		m.damages.Inc()
-		n.logger.Error("stored bytes are damaged", "damage", e.Damage)
+		n.logger.Error("stored bytes are damaged or missing", n.damageAttrs(e.Damage)...)
 	}
+}
+
+// damageAttrs is what an operator needs to find damage: the stream's name and shard, unless the log is the system's own or its stream is gone or
+// not known yet, and the place on disk, unless the file is gone.
+func (n *Node) damageAttrs(d disklog.Damage) []any {
+	attrs := []any{"log", d.Log.String(), "first_position", d.From, "last_position", d.To - 1}
+	if control := n.naming.Load(); control != nil {
+		if stream := control.State().StreamByGroup(d.Log.Group); stream != nil {
+			attrs = append(attrs, "stream", stream.Name, "account", stream.Account, "region", stream.Region, "shard", streams.ShardID(d.Log.Member))
+		}
+	}
+	if d.File != "" {
+		attrs = append(attrs, "file", filepath.Join(n.config.DataDir, logDir, d.File), "byte", d.At)
+	}
+	return attrs
 }

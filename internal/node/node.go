@@ -9,11 +9,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +60,8 @@ type Node struct {
 	edge    *edge.Edge
 	console net.Listener // nil when off
 
+	naming atomic.Pointer[controller.Controller] // control as soon as it is open: the store reports from before that, and from any goroutine
+
 	incarnation atomic.Uint64 // how often the data directory has been opened
 	refusing    atomic.Bool   // appends fail because the disk is full or broken
 
@@ -91,7 +93,16 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(config.DataDir); errors.Is(err, os.ErrNotExist) { // there are no keys either, and a refusal leaves no directory behind
+		if err := config.checkListen(false); err != nil {
+			return nil, err
+		}
+	}
 	osFS, err := vfs.NewOS(config.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := n.openKeys(osFS)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +129,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	services := []edge.Service{
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Logger: n.logger}),
 	}
-	if err := n.openEdge(osFS, services); err != nil {
+	if err := n.openEdge(osFS, keys, services); err != nil {
 		return nil, err
 	}
 	if err := n.openConsole(); err != nil {
@@ -171,7 +182,11 @@ func (n *Node) openControl(ctx context.Context, fs vfs.FS, now clock.Clock, test
 		Log: log, FS: fs, Dir: controlDir, Clock: now, Session: binary.BigEndian.Uint64(session[:]) | 1,
 		TestClock: test, TestClockStart: testStart, Logger: n.logger,
 	})
-	return fault.Wrap(err, "control plane")
+	if err != nil {
+		return fault.Wrap(err, "control plane")
+	}
+	n.naming.Store(n.control)
+	return nil
 }
 
 // loadSecret reads the secret of this data directory, or makes it.
@@ -191,20 +206,26 @@ func loadSecret(fs vfs.FS) ([]byte, error) {
 	return secret, err
 }
 
-func (n *Node) openEdge(fs vfs.FS, services []edge.Service) error {
+// openKeys reads the access keys, and refuses the addresses that they are too few for.
+func (n *Node) openKeys(fs vfs.FS) (*auth.Store, error) {
 	keys, err := auth.OpenStore(fs, clock.Real, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	hasKeys, err := keys.Has()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, addr := range []string{n.config.Listen, n.config.TLSListen} {
-		if err := edge.CheckListen(addr, hasKeys, n.config.Dev); err != nil {
-			return err
-		}
+	if err := n.config.checkListen(hasKeys); err != nil {
+		return nil, err
 	}
+	if !hasKeys && !n.config.Dev {
+		n.logger.Warn("there are no access keys: every request is refused until weir keys create makes one", "data_dir", n.config.DataDir)
+	}
+	return keys, nil
+}
+
+func (n *Node) openEdge(fs vfs.FS, keys *auth.Store, services []edge.Service) error {
 	options := edge.Options{Listen: n.config.Listen, TLSListen: n.config.TLSListen, Auth: auth.NewKeys(keys), Observe: n.metrics.observeRequest, Logger: n.logger}
 	if n.config.Dev {
 		options.Auth = auth.Any{}
@@ -212,6 +233,7 @@ func (n *Node) openEdge(fs vfs.FS, services []edge.Service) error {
 	for _, service := range services {
 		options.Services = append(options.Services, counted{service, &n.calls})
 	}
+	var err error
 	if n.config.TLSListen != "" {
 		var names []string
 		if host, err := os.Hostname(); err == nil {
@@ -231,9 +253,6 @@ func (n *Node) openEdge(fs vfs.FS, services []edge.Service) error {
 func (n *Node) openConsole() error {
 	if n.config.ConsoleListen == "" {
 		return nil
-	}
-	if err := edge.CheckListen(n.config.ConsoleListen, true, n.config.Dev); err != nil {
-		return err
 	}
 	listener, err := net.Listen("tcp", n.config.ConsoleListen)
 	if err != nil {
@@ -374,12 +393,4 @@ func (n *Node) health(context.Context) (console.Health, error) {
 		err = fault.New(fault.Full, "puts are refused: the disk is full or cannot be written")
 	}
 	return console.Health{Version: Version(), Incarnation: n.incarnation.Load(), Streams: n.control.State().Len()}, err
-}
-
-// Version is the module's version as the binary was built with it, "(devel)" for one built from a checkout.
-func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -229,6 +230,13 @@ func TestOpenAddresses(t *testing.T) {
 	config.Dev, config.Listen = false, "0.0.0.0:0"
 	if _, err := node.Start(t.Context(), config); !fault.Is(err, fault.Denied) {
 		t.Errorf("serve without keys: %v", err)
+	}
+	config.DataDir = filepath.Join(config.DataDir, "new")
+	if _, err := node.Start(t.Context(), config); !fault.Is(err, fault.Denied) {
+		t.Errorf("serve without keys in a directory that is not there: %v", err)
+	}
+	if _, err := os.Stat(config.DataDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the refusal left a directory behind: %v", err)
 	}
 	fs, err := vfs.NewOS(config.DataDir)
 	must(t, err)

@@ -9,7 +9,7 @@ import (
 
 // CreateStream makes a stream. It answers at once; the stream is CREATING until its logs are on disk.
 //
-// Source: API_CreateStream (read 2026-11). Shown by: TestCreateStream in test/aws.
+// Source: API_CreateStream (read 2026-11). Shown by: TestStreamLife in test/aws.
 // Without ShardCount a stream gets four shards in either mode.
 // Differs from AWS: WarmThroughputMiBps and RecordDistributionStrategy AUTO are refused by name in this version.
 func (a *API) createStream(c *edge.Call, in *shapes.CreateStreamInput) (*nothing, error) {

@@ -8,7 +8,7 @@ import (
 
 // DeleteStream ends a stream and its records. It answers at once; the stream is DELETING until nothing is left of it, and then its name is free.
 //
-// Source: API_DeleteStream (read 2026-11). Shown by: TestDeleteStream in test/aws.
+// Source: API_DeleteStream (read 2026-11). Shown by: TestStreamLife in test/aws.
 // EnforceConsumerDeletion changes nothing: this version has no registered consumers that could stand in the way.
 func (a *API) deleteStream(c *edge.Call, in *shapes.DeleteStreamInput) (*nothing, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)

@@ -14,7 +14,7 @@ const describeShardsDefault = 100
 
 // DescribeStream describes a stream and up to 10,000 of its shards.
 //
-// Source: API_DescribeStream (read 2026-11). Shown by: TestDescribeStream in test/aws.
+// Source: API_DescribeStream (read 2026-11). Shown by: TestDescribeStreamPages in test/aws.
 // A stream that is CREATING has no shards to show yet.
 func (a *API) describeStream(c *edge.Call, in *shapes.DescribeStreamInput) (*shapes.DescribeStreamOutput, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)

@@ -7,7 +7,7 @@ import (
 
 // DescribeStreamSummary describes a stream without its shards.
 //
-// Source: API_DescribeStreamSummary (read 2026-11). Shown by: TestDescribeStreamSummary in test/aws.
+// Source: API_DescribeStreamSummary (read 2026-11). Shown by: TestStreamLife in test/aws.
 func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSummaryInput) (*shapes.DescribeStreamSummaryOutput, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {

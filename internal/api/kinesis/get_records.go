@@ -39,7 +39,7 @@ type getScratch struct {
 
 // GetRecords reads from where an iterator stands, up to 10,000 records and 10 MiB.
 //
-// Source: API_GetRecords (read 2026-11). Shown by: TestGetRecords in test/aws.
+// Source: API_GetRecords (read 2026-11). Shown by: TestGetRecordsPages in test/aws.
 // Every answer has another NextShardIterator, also when it has no records; at the end of a closed shard there is none, but ChildShards.
 // Damaged records are not passed over: InternalFailure, and the log says where.
 func (a *API) getRecords(c *edge.Call) error {

@@ -9,7 +9,7 @@ import (
 
 // GetShardIterator says where GetRecords begins, in one of five ways. The iterator lives five minutes.
 //
-// Source: API_GetShardIterator (read 2026-11); texts as AWS sends them. Shown by: TestGetShardIterator in test/aws.
+// Source: API_GetShardIterator (read 2026-11); texts as AWS sends them. Shown by: TestIteratorTypes in test/aws.
 func (a *API) getShardIterator(c *edge.Call, in *shapes.GetShardIteratorInput) (*shapes.GetShardIteratorOutput, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {

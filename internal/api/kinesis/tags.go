@@ -13,7 +13,7 @@ import (
 // The two families of tag operations do the same to the same tags: the older one names a stream, the newer one a resource by ARN.
 //
 // Source: API_AddTagsToStream, API_RemoveTagsFromStream, API_ListTagsForStream, API_TagResource, API_UntagResource,
-// API_ListTagsForResource (read 2026-11). Shown by: TestTags in test/aws.
+// API_ListTagsForResource (read 2026-11). Shown by: TestStreamTags and TestResourceTags in test/aws.
 // Differs from AWS: the only resources in this version are streams.
 
 func (a *API) addTagsToStream(c *edge.Call, in *shapes.AddTagsToStreamInput) (*nothing, error) {

@@ -8,7 +8,7 @@ import (
 
 // UpdateMaxRecordSize changes how large a record of a stream may be, 1 to 10 MiB.
 //
-// Source: API_UpdateMaxRecordSize (read 2026-11). Shown by: TestUpdateMaxRecordSize in test/aws.
+// Source: API_UpdateMaxRecordSize (read 2026-11). Shown by: TestRecordSize in test/aws.
 func (a *API) updateMaxRecordSize(c *edge.Call, in *shapes.UpdateMaxRecordSizeInput) (*nothing, error) {
 	stream, err := a.stream(c, nil, in.StreamARN, in.StreamId)
 	if err != nil {
