@@ -249,3 +249,33 @@ func TestPutsCutOff(t *testing.T) {
 		t.Errorf("%d acknowledged: the test cuts nothing off", len(acked))
 	}
 }
+
+// blind is a store whose streams' logs cannot be searched by time: the place that may hold the answer is damaged.
+type blind struct{ commitlog.Store }
+
+type blindLog struct{ commitlog.Log }
+
+func (b blind) Open(ctx context.Context, id commitlog.ID) (commitlog.Log, error) {
+	log, err := b.Store.Open(ctx, id)
+	if err != nil || id.Group == 0 {
+		return log, err
+	}
+	return blindLog{log}, nil
+}
+
+func (blindLog) PositionAt(context.Context, time.Time) (commitlog.Position, error) {
+	return 0, fault.New(fault.Corrupt, "damaged")
+}
+
+// Damage at the beginning of a shard does not keep readers from beginning there: reading says what is wrong, and where.
+func TestTrimHorizonOfDamagedShard(t *testing.T) {
+	w := newWorldOn(t, func(c clock.Clock) commitlog.Store { return blind{commitlog.NewMemory(c, commitlog.Forever)} })
+	w.create("s")
+	s := w.await("s", active)
+	if _, err := w.streams.Iterator(w.ctx, s, "0", Start{Type: TrimHorizon}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.streams.Iterator(w.ctx, s, "0", Start{Type: AtTimestamp, Timestamp: w.clock.Now()}); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("a time cannot be found: %v", err)
+	}
+}

@@ -12,6 +12,10 @@ import (
 // customer they end exactly here.
 func (s *Streams) horizon(ctx context.Context, stream *catalog.Stream, shard *Shard) (commitlog.Position, error) {
 	position, err := shard.log.PositionAt(ctx, stream.Horizon(s.clock.Now()))
+	if fault.Is(err, fault.Corrupt) { // reading from the beginning will say where
+		bounds, err := shard.log.Bounds(ctx)
+		return bounds.First, fault.Wrap(err, "horizon of %s", shard.ID)
+	}
 	return position, fault.Wrap(err, "horizon of %s", shard.ID)
 }
 
