@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -75,14 +74,24 @@ func (c CreateStream) apply(s *State, at time.Time, position commitlog.Position)
 			"CREATING or DELETING for the account %s. Limit: %d.", c.Account, c.Limits.StreamsCreating)
 	}
 	if mode == OnDemand && usage.OnDemand >= c.Limits.StreamsOnDemand {
-		return fault.New(fault.LimitExceeded, "This request would exceed the limit on the number of streams in On-Demand mode for the account %s in %s. "+
-			"Current stream count for the account: %d. Limit: %d.", c.Account, c.Region, usage.OnDemand, c.Limits.StreamsOnDemand)
+		return tooManyOnDemand(c.Account, c.Region, usage.OnDemand, c.Limits.StreamsOnDemand)
 	}
 	if mode == Provisioned && usage.Shards+shards > c.Limits.Shards {
-		return fault.New(fault.LimitExceeded, "This request would exceed the shard limit for the account %s in %s. "+
-			"Current shard count for the account: %d. Limit: %d. Number of additional shards that would have resulted from this request: %d. "+
-			"Refer to the AWS Service Limits page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits "+
-			"and how to request higher limits.", c.Account, c.Region, usage.Shards, c.Limits.Shards, shards)
+		return tooManyShards(c.Account, c.Region, usage.Shards, c.Limits.Shards, shards)
+	}
+
+	distribution := c.Distribution
+	if distribution == "" {
+		distribution = ByPartitionKey
+	}
+	if err := checkDistribution(distribution, mode, c.Name, c.Account); err != nil {
+		return err
+	}
+	if c.WarmMiBps != 0 {
+		if err := s.checkWarm(c.WarmMiBps, c.WarmMax, mode, c.Account, c.Region, c.Name, at); err != nil {
+			return err
+		}
+		shards = max(shards, c.WarmMiBps)
 	}
 
 	s.lastGroup++
@@ -90,7 +99,7 @@ func (c CreateStream) apply(s *State, at time.Time, position commitlog.Position)
 		Account: c.Account, Region: c.Region, Name: c.Name, ARN: arn.Stream(c.Region, c.Account, c.Name).String(),
 		ID: streamID(nameKey(c.Account, c.Region, c.Name), at, position), Group: s.lastGroup, Created: at, Status: Creating, Mode: mode,
 		Shards:         make([]Shard, shards),
-		RetentionHours: c.Limits.RetentionHoursMin, MaxRecordKiB: kib, Changed: position + 1,
+		RetentionHours: c.Limits.RetentionHoursMin, MaxRecordKiB: kib, WarmMiBps: c.WarmMiBps, Distribution: distribution, Changed: position + 1,
 	}
 	if len(c.Tags) > 0 {
 		stream.Tags = c.Tags
@@ -120,7 +129,7 @@ func (c StreamReady) apply(s *State, _ time.Time, position commitlog.Position) e
 		s.change(stream, position, func(next *Stream) { next.Status = Active })
 		return nil
 	case Deleting:
-		return fault.New(fault.WrongState, "Stream %s under account %s not CREATING, instead in state %s", stream.Name, stream.Account, stream.Status)
+		return stream.mustBe(Creating)
 	default: // reported before
 		return nil
 	}
@@ -130,6 +139,10 @@ func (c DeleteStream) apply(s *State, _ time.Time, position commitlog.Position) 
 	stream, err := s.activeStream(c.Account, c.Region, c.Name)
 	if err != nil {
 		return err
+	}
+	if len(stream.Consumers) > 0 && !c.WithConsumers {
+		return fault.New(fault.WrongState, "Stream %s under account %s has %d consumers. Deregister them, or set EnforceConsumerDeletion.",
+			c.Name, c.Account, len(stream.Consumers))
 	}
 	s.change(stream, position, func(next *Stream) { next.Status = Deleting })
 	return nil
@@ -143,7 +156,7 @@ func (c StreamGone) apply(s *State, at time.Time, _ commitlog.Position) error {
 	case stream == nil:
 		return fault.New(fault.NotFound, "no stream has had the log group %d", c.Group)
 	case stream.Status != Deleting:
-		return fault.New(fault.WrongState, "Stream %s under account %s not DELETING, instead in state %s", stream.Name, stream.Account, stream.Status)
+		return stream.mustBe(Deleting)
 	}
 	s.without(stream)
 	s.spend(stream, at)
@@ -196,36 +209,6 @@ func (c DecreaseRetention) apply(s *State, at time.Time, position commitlog.Posi
 	return nil
 }
 
-func (c AddTags) apply(s *State, _ time.Time, position commitlog.Position) error {
-	stream, err := s.activeStream(c.Account, c.Region, c.Name)
-	if err != nil {
-		return err
-	}
-	tags := maps.Clone(stream.Tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	maps.Copy(tags, c.Tags)
-	if len(tags) > c.Limits.Tags {
-		return tooManyTags(c.Name, c.Account, c.Limits)
-	}
-	s.setTags(stream, position, tags)
-	return nil
-}
-
-func (c RemoveTags) apply(s *State, _ time.Time, position commitlog.Position) error {
-	stream, err := s.activeStream(c.Account, c.Region, c.Name)
-	if err != nil {
-		return err
-	}
-	tags := maps.Clone(stream.Tags)
-	for _, key := range c.Keys {
-		delete(tags, key)
-	}
-	s.setTags(stream, position, tags)
-	return nil
-}
-
 func (c UpdateMaxRecordSize) apply(s *State, _ time.Time, position commitlog.Position) error {
 	stream, err := s.activeStream(c.Account, c.Region, c.Name)
 	if err != nil {
@@ -247,7 +230,7 @@ func (Tick) apply(s *State, at time.Time, position commitlog.Position) error {
 			return nil
 		}
 		for _, group := range s.deadlines.all() {
-			s.change(s.StreamByGroup(group), position, func(next *Stream) { next.HorizonFloor = time.Time{} })
+			s.change(s.StreamByGroup(group), position, func(next *Stream) { next.pass(at) })
 			break
 		}
 	}
@@ -267,14 +250,28 @@ func (c SetTestClock) apply(s *State, _ time.Time, _ commitlog.Position) error {
 
 // activeStream finds a stream that administration may change.
 func (s *State) activeStream(account, region, name string) (*Stream, error) {
-	stream := s.Stream(account, region, name)
-	if stream == nil {
-		return nil, fault.New(fault.NotFound, "Stream %s under account %s not found.", name, account)
+	stream, err := s.existing(Address{account, region, name})
+	if err != nil {
+		return nil, err
 	}
-	if stream.Status != Active {
-		return nil, fault.New(fault.WrongState, "Stream %s under account %s not ACTIVE, instead in state %s", name, account, stream.Status)
+	return stream, stream.mustBe(Active)
+}
+
+// existing finds a stream in whatever status.
+func (s *State) existing(a Address) (*Stream, error) {
+	stream := s.Stream(a.Account, a.Region, a.Name)
+	if stream == nil {
+		return nil, fault.New(fault.NotFound, "Stream %s under account %s not found.", a.Name, a.Account)
 	}
 	return stream, nil
+}
+
+// mustBe refuses what needs the stream in a status that it is not in.
+func (s *Stream) mustBe(status Status) error {
+	if s.Status != status {
+		return fault.New(fault.WrongState, "Stream %s under account %s not %s, instead in state %s", s.Name, s.Account, status, s.Status)
+	}
+	return nil
 }
 
 // change replaces a stream by a copy that edit has written to. Slices and maps are shared: edit replaces them, it does not write into them.
@@ -283,15 +280,6 @@ func (s *State) change(stream *Stream, position commitlog.Position, edit func(ne
 	edit(&next)
 	next.Changed = position + 1
 	s.with(stream, &next)
-}
-
-func (s *State) setTags(stream *Stream, position commitlog.Position, tags map[string]string) {
-	if len(tags) == 0 {
-		tags = nil
-	}
-	if !maps.Equal(tags, stream.Tags) {
-		s.change(stream, position, func(next *Stream) { next.Tags = tags })
-	}
 }
 
 // retentionHoursMax keeps arithmetic on times within bounds, whatever limits a command brings: a century.
@@ -307,6 +295,21 @@ func checkRetentionRange(hours int, l Limits) error {
 	}
 	return nil
 }
+
+func tooManyOnDemand(account, region string, used, limit int) error {
+	return fault.New(fault.LimitExceeded, "This request would exceed the limit on the number of streams in On-Demand mode for the account %s in %s. "+
+		"Current stream count for the account: %d. Limit: %d.", account, region, used, limit)
+}
+
+func tooManyShards(account, region string, used, limit, more int) error {
+	return fault.New(fault.LimitExceeded, "This request would exceed the shard limit for the account %s in %s. "+
+		"Current shard count for the account: %d. Limit: %d. Number of additional shards that would have resulted from this request: %d. "+
+		"Refer to the AWS Service Limits page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits "+
+		"and how to request higher limits.", account, region, used, limit, more)
+}
+
+// shardID is a shard's name in texts (API_Shard).
+func shardID(number uint32) string { return fmt.Sprintf("shardId-%012d", number) }
 
 func checkMaxRecordKiB(kib int, l Limits) error {
 	if kib < max(l.MaxRecordKiBMin, 1) || kib > l.MaxRecordKiBMax {

@@ -109,7 +109,7 @@ func TestLifeOfAStream(t *testing.T) {
 	if h.stream("s").Status != Active || before.Stream(account, region, "s").Status != Creating {
 		t.Error("ready: status")
 	}
-	h.must(t, time.Second, DeleteStream{account, region, "s"})
+	h.must(t, time.Second, DeleteStream{Account: account, Region: region, Name: "s"})
 	if h.stream("s").Status != Deleting {
 		t.Error("delete: status")
 	}
@@ -170,12 +170,12 @@ func TestRefusals(t *testing.T) {
 		{"record size of a new stream", large, fault.Invalid, "MaxRecordSizeInKiB must be between 1024 and 10240. Requested value was 10241."},
 		{"tags of a new stream", tagged, fault.Invalid, "Failed to add tags to stream new under account 000000000000 because a given stream cannot have more than 50 tags associated with it."},
 
-		{"delete what is not there", DeleteStream{account, region, "none"}, fault.NotFound, "Stream none under account 000000000000 not found."},
-		{"delete in another region", DeleteStream{account, "eu-west-1", "active"}, fault.NotFound, "Stream active under account 000000000000 not found."},
-		{"delete in another account", DeleteStream{"123456789012", region, "active"}, fault.NotFound, "Stream active under account 123456789012 not found."},
-		{"delete while creating", DeleteStream{account, region, "creating"}, fault.WrongState, "Stream creating under account 000000000000 not ACTIVE, instead in state CREATING"},
-		{"delete twice", DeleteStream{account, region, "deleting"}, fault.WrongState, "Stream deleting under account 000000000000 not ACTIVE, instead in state DELETING"},
-		{"delete while updating", DeleteStream{account, region, "updating"}, fault.WrongState, "Stream updating under account 000000000000 not ACTIVE, instead in state UPDATING"},
+		{"delete what is not there", DeleteStream{Account: account, Region: region, Name: "none"}, fault.NotFound, "Stream none under account 000000000000 not found."},
+		{"delete in another region", DeleteStream{Account: account, Region: "eu-west-1", Name: "active"}, fault.NotFound, "Stream active under account 000000000000 not found."},
+		{"delete in another account", DeleteStream{Account: "123456789012", Region: region, Name: "active"}, fault.NotFound, "Stream active under account 123456789012 not found."},
+		{"delete while creating", DeleteStream{Account: account, Region: region, Name: "creating"}, fault.WrongState, "Stream creating under account 000000000000 not ACTIVE, instead in state CREATING"},
+		{"delete twice", DeleteStream{Account: account, Region: region, Name: "deleting"}, fault.WrongState, "Stream deleting under account 000000000000 not ACTIVE, instead in state DELETING"},
+		{"delete while updating", DeleteStream{Account: account, Region: region, Name: "updating"}, fault.WrongState, "Stream updating under account 000000000000 not ACTIVE, instead in state UPDATING"},
 
 		{"increase of nothing", increase("none", 48), fault.NotFound, "Stream none under account 000000000000 not found."},
 		{"increase while updating", increase("updating", 48), fault.WrongState, "Stream updating under account 000000000000 not ACTIVE, instead in state UPDATING"},
@@ -186,8 +186,8 @@ func TestRefusals(t *testing.T) {
 		{"decrease to more", decrease("active", 49), fault.Invalid, "Requested retention period (49 hours) for stream active can not be longer than existing retention period (48 hours). Use IncreaseRetentionPeriod API."},
 		{"decrease while creating", decrease("creating", 24), fault.WrongState, "Stream creating under account 000000000000 not ACTIVE, instead in state CREATING"},
 
-		{"one tag too many", AddTags{account, region, "active", manyTags, limits}, fault.Invalid, "Failed to add tags to stream active under account 000000000000 because a given stream cannot have more than 50 tags associated with it."},
-		{"tags of nothing", RemoveTags{account, region, "none", []string{"x"}}, fault.NotFound, "Stream none under account 000000000000 not found."},
+		{"one tag too many", AddTags{Account: account, Region: region, Name: "active", Limits: limits, Tags: manyTags}, fault.Invalid, "Failed to add tags to stream active under account 000000000000 because a given stream cannot have more than 50 tags associated with it."},
+		{"tags of nothing", RemoveTags{Account: account, Region: region, Name: "none", Keys: []string{"x"}}, fault.NotFound, "Stream none under account 000000000000 not found."},
 		{"record size too small", UpdateMaxRecordSize{account, region, "active", 1023, limits}, fault.Invalid, "MaxRecordSizeInKiB must be between 1024 and 10240. Requested value was 1023."},
 		{"record size too large", UpdateMaxRecordSize{account, region, "active", 10241, limits}, fault.Invalid, "MaxRecordSizeInKiB must be between 1024 and 10240. Requested value was 10241."},
 
@@ -199,8 +199,8 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			h := begin()
-			h.must(t, 0, create("active", 1), StreamReady{1}, increase("active", 48), AddTags{account, region, "active", map[string]string{"one": "more"}, limits})
-			h.must(t, 0, create("creating", 1), create("deleting", 1), StreamReady{3}, DeleteStream{account, region, "deleting"})
+			h.must(t, 0, create("active", 1), StreamReady{1}, increase("active", 48), AddTags{Account: account, Region: region, Name: "active", Limits: limits, Tags: map[string]string{"one": "more"}})
+			h.must(t, 0, create("creating", 1), create("deleting", 1), StreamReady{3}, DeleteStream{Account: account, Region: region, Name: "deleting"})
 			h.must(t, 0, create("updating", 1), StreamReady{4}, SetTestClock{start})
 			demand := create("demand", 0)
 			demand.Mode = OnDemand
@@ -251,13 +251,13 @@ func TestShardsOfNewStreams(t *testing.T) {
 // The same value again changes nothing, and says nothing.
 func TestEqualValuesChangeNothing(t *testing.T) {
 	h := begin()
-	h.must(t, 0, create("s", 1), StreamReady{1}, AddTags{account, region, "s", map[string]string{"a": "b"}, limits})
+	h.must(t, 0, create("s", 1), StreamReady{1}, AddTags{Account: account, Region: region, Name: "s", Limits: limits, Tags: map[string]string{"a": "b"}})
 	before := h.state
 	h.must(t, time.Hour,
 		IncreaseRetention{account, region, "s", 24, limits},
 		DecreaseRetention{account, region, "s", 24, limits},
-		AddTags{account, region, "s", map[string]string{"a": "b"}, limits},
-		RemoveTags{account, region, "s", []string{"none"}},
+		AddTags{Account: account, Region: region, Name: "s", Limits: limits, Tags: map[string]string{"a": "b"}},
+		RemoveTags{Account: account, Region: region, Name: "s", Keys: []string{"none"}},
 		UpdateMaxRecordSize{account, region, "s", 1024, limits},
 		StreamReady{1},
 		Tick{},
@@ -270,9 +270,9 @@ func TestEqualValuesChangeNothing(t *testing.T) {
 // Tags are added, replaced and removed, and no earlier state notices.
 func TestTags(t *testing.T) {
 	h := begin()
-	h.must(t, 0, create("s", 1), StreamReady{1}, AddTags{account, region, "s", map[string]string{"a": "1", "b": "2"}, limits})
+	h.must(t, 0, create("s", 1), StreamReady{1}, AddTags{Account: account, Region: region, Name: "s", Limits: limits, Tags: map[string]string{"a": "1", "b": "2"}})
 	before := h.stream("s")
-	h.must(t, 0, AddTags{account, region, "s", map[string]string{"b": "3", "c": ""}, limits}, RemoveTags{account, region, "s", []string{"a", "x"}})
+	h.must(t, 0, AddTags{Account: account, Region: region, Name: "s", Limits: limits, Tags: map[string]string{"b": "3", "c": ""}}, RemoveTags{Account: account, Region: region, Name: "s", Keys: []string{"a", "x"}})
 	if got := fmt.Sprint(h.stream("s").Tags); got != "map[b:3 c:]" {
 		t.Errorf("tags %s", got)
 	}
@@ -438,26 +438,28 @@ func randomCommand(r *rand.Rand, h *history) Command {
 	group := uint64(1 + r.IntN(int(h.state.lastGroup)+2))
 	where := []string{region, "eu-west-1"}[r.IntN(2)]
 	few := limits
-	few.Shards, few.Tags, few.StreamsOnDemand = 30, 4, 3
-	switch r.IntN(12) {
+	few.Shards, few.Tags, few.StreamsOnDemand = 60, 4, 3
+	at := Address{account, where, name}
+	switch r.IntN(16) {
 	case 0, 1:
 		return CreateStream{Account: account, Region: where, Name: name, ShardCount: r.IntN(8), Mode: []Mode{"", OnDemand}[r.IntN(2)], Limits: few,
 			Tags: map[string]string{"a": name, "b": where}}
 	case 2, 3, 4:
 		return StreamReady{group}
 	case 5:
-		return DeleteStream{account, where, name}
+		if r.IntN(3) > 0 {
+			return StreamGone{group}
+		}
+		return DeleteStream{Account: account, Region: where, Name: name, WithConsumers: r.IntN(2) == 0}
 	case 6:
-		return StreamGone{group}
-	case 7:
 		return IncreaseRetention{account, where, name, hours, few}
-	case 8:
+	case 7:
 		return DecreaseRetention{account, where, name, hours, few}
+	case 8:
+		return AddTags{Account: account, Region: where, Name: name, Consumer: randomConsumer(r), Tags: map[string]string{fmt.Sprint(r.IntN(9)): name, "x": "<&>\u2028"}, Limits: few}
 	case 9:
-		return AddTags{account, where, name, map[string]string{fmt.Sprint(r.IntN(9)): name, "x": "<&>\u2028"}, few}
+		return RemoveTags{Account: account, Region: where, Name: name, Consumer: randomConsumer(r), Keys: []string{fmt.Sprint(r.IntN(9)), "a", "x"}}
 	case 10:
-		return RemoveTags{account, where, name, []string{fmt.Sprint(r.IntN(9)), "a"}}
-	default:
 		if r.IntN(3) == 0 {
 			return SetTestClock{h.at}
 		}
@@ -465,5 +467,70 @@ func randomCommand(r *rand.Rand, h *history) Command {
 			return UpdateMaxRecordSize{account, where, name, 1000 + r.IntN(2000), few}
 		}
 		return Tick{}
+	case 11, 12:
+		return randomReshard(r, h, at)
+	default:
+		return randomSetting(r, at, group)
+	}
+}
+
+func randomConsumer(r *rand.Rand) string { return []string{"", "a", "b", "c"}[r.IntN(4)] }
+
+// randomReshard often asks for what can be done.
+func randomReshard(r *rand.Rand, h *history, a Address) Command {
+	stream := h.state.Stream(a.Account, a.Region, a.Name)
+	if stream == nil {
+		return SplitShard{Address: a, Limits: reshardLimits}
+	}
+	if stream.Status == Updating {
+		return sealed(stream, int64(r.IntN(9)))
+	}
+	open := stream.openInOrder()
+	i := r.IntN(max(len(open), 1))
+	switch r.IntN(5) {
+	case 0:
+		return SplitShard{Address: a, Shard: open[i].Number, At: open[i].Range.Middle(), Limits: reshardLimits}
+	case 1:
+		if i+1 < len(open) {
+			return MergeShards{Address: a, Shard: open[i].Number, Adjacent: open[i+1].Number}
+		}
+		return MergeShards{Address: a, Shard: 1, Adjacent: 0}
+	case 2:
+		return UpdateShardCount{Address: a, Target: 1 + r.IntN(10), Limits: reshardLimits}
+	case 3:
+		return ScaleStream{Group: stream.Group, Target: 1 + r.IntN(10), Max: 10}
+	default:
+		gone := ShardsGone{Group: stream.Group}
+		for _, shard := range stream.Shards {
+			gone.Shards = append(gone.Shards, shard.Number)
+		}
+		return gone
+	}
+}
+
+func randomSetting(r *rand.Rand, a Address, group uint64) Command {
+	switch r.IntN(11) {
+	case 0:
+		return RegisterConsumer{Address: a, Consumer: []string{"a", "b", "c"}[r.IntN(3)], Tags: map[string]string{"k": "v"}, Limit: 2, Advantage: 3, TagLimit: 5}
+	case 1:
+		return DeregisterConsumer{Address: a, Consumer: []string{"a", "b", "c"}[r.IntN(3)]}
+	case 2:
+		return SetResourcePolicy{Address: a, Consumer: randomConsumer(r), Policy: []string{"", "{}"}[r.IntN(2)]}
+	case 3:
+		return StartEncryption{Address: a, KeyID: "alias/k", DataKey: DataKey{Master: "m", Wrapped: []byte{1, byte(r.IntN(9))}}, PerDay: 3}
+	case 4:
+		return StopEncryption{Address: a}
+	case 5:
+		return RewrapKeys{Group: group, Keys: []DataKey{{ID: 1, Master: "n", Wrapped: []byte{2}}}}
+	case 6:
+		return SetShardMetrics{Address: a, Metrics: [][]string{nil, {"IncomingBytes"}}[r.IntN(2)]}
+	case 7:
+		return UpdateStreamMode{Address: a, Mode: []Mode{Provisioned, OnDemand}[r.IntN(2)], PerDay: 2, OnDemand: 9, Shards: 60}
+	case 8:
+		return UpdateWarmThroughput{Address: a, WarmMiBps: r.IntN(9), WarmMax: 10}
+	case 9:
+		return UpdateDistribution{Address: a, Distribution: []Distribution{Auto, ByPartitionKey}[r.IntN(2)]}
+	default:
+		return UpdateAccountSettings{Account: a.Account, Region: a.Region, Commit: r.IntN(3) > 0}
 	}
 }

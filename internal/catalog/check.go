@@ -15,6 +15,8 @@ func Check(c Command) error {
 			return err
 		}
 		return checkTags(c.Tags)
+	case RegisterConsumer:
+		return checkTags(c.Tags)
 	case AddTags:
 		return checkTags(c.Tags)
 	case RemoveTags:

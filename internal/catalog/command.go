@@ -38,9 +38,27 @@ type Limits struct {
 	OnDemandShards    int `json:"onDemandShards"` // what a new stream gets when it names no number
 }
 
+// Limited is a command with the quotas that decide it, from a table, if it is one that carries any.
+func Limited(c Command, t *quota.Table) Command {
+	if l, ok := c.(interface{ limited(*quota.Table) Command }); ok {
+		return l.limited(t)
+	}
+	return c
+}
+
+func (c CreateStream) limited(t *quota.Table) Command {
+	c.Limits, c.WarmMax = LimitsOf(t), limitOf(t, quota.WarmMiBps)
+	return c
+}
+
+func (c IncreaseRetention) limited(t *quota.Table) Command   { c.Limits = LimitsOf(t); return c }
+func (c DecreaseRetention) limited(t *quota.Table) Command   { c.Limits = LimitsOf(t); return c }
+func (c AddTags) limited(t *quota.Table) Command             { c.Limits = LimitsOf(t); return c }
+func (c UpdateMaxRecordSize) limited(t *quota.Table) Command { c.Limits = LimitsOf(t); return c }
+
 // LimitsOf takes the limits of commands from a quota table.
 func LimitsOf(t *quota.Table) Limits {
-	get := func(name quota.Name) int { return int(min(t.Get(name), 1<<31-1)) }
+	get := func(name quota.Name) int { return limitOf(t, name) }
 	return Limits{
 		Shards:            get(quota.Shards),
 		StreamsCreating:   get(quota.StreamsCreating),
@@ -54,6 +72,9 @@ func LimitsOf(t *quota.Table) Limits {
 	}
 }
 
+// limitOf is a limit as commands carry it.
+func limitOf(t *quota.Table, name quota.Name) int { return int(min(t.Get(name), 1<<31-1)) }
+
 // CreateStream asks for a new stream. It is CREATING until StreamReady.
 type CreateStream struct {
 	Account string `json:"account"`
@@ -65,7 +86,11 @@ type CreateStream struct {
 	// MaxRecordKiB may be 0, which is Limits.MaxRecordKiBMin.
 	MaxRecordKiB int               `json:"maxRecordKiB"`
 	Tags         map[string]string `json:"tags,omitempty"`
-	Limits       Limits            `json:"limits"`
+	// WarmMiBps may be 0, which is none. WarmMax is the quota that it is held to.
+	WarmMiBps    int          `json:"warmMiBps,omitempty"`
+	WarmMax      int          `json:"warmMax,omitempty"`
+	Distribution Distribution `json:"distribution,omitempty"` // empty is USER_PARTITION_KEY
+	Limits       Limits       `json:"limits"`
 }
 
 // StreamReady reports that the logs of a CREATING stream are there. Reporting twice is no error.
@@ -73,11 +98,12 @@ type StreamReady struct {
 	Group uint64 `json:"group"`
 }
 
-// DeleteStream asks for a stream's end. It is DELETING until StreamGone.
+// DeleteStream asks for a stream's end. It is DELETING until StreamGone. A stream that has consumers goes only WithConsumers.
 type DeleteStream struct {
-	Account string `json:"account"`
-	Region  string `json:"region"`
-	Name    string `json:"name"`
+	Account       string `json:"account"`
+	Region        string `json:"region"`
+	Name          string `json:"name"`
+	WithConsumers bool   `json:"withConsumers,omitempty"`
 }
 
 // StreamGone reports that nothing is left of a DELETING stream: its name is free. Reporting twice is no error.
@@ -103,21 +129,23 @@ type DecreaseRetention struct {
 	Limits  Limits `json:"limits"`
 }
 
-// AddTags adds tags to a stream or replaces their values.
+// AddTags adds tags to a stream, or to one of its consumers, or replaces their values.
 type AddTags struct {
-	Account string            `json:"account"`
-	Region  string            `json:"region"`
-	Name    string            `json:"name"`
-	Tags    map[string]string `json:"tags"`
-	Limits  Limits            `json:"limits"`
+	Account  string            `json:"account"`
+	Region   string            `json:"region"`
+	Name     string            `json:"name"`
+	Consumer string            `json:"consumer,omitempty"` // by name; empty is the stream itself
+	Tags     map[string]string `json:"tags"`
+	Limits   Limits            `json:"limits"`
 }
 
-// RemoveTags takes tags from a stream. A tag that is not there is no error.
+// RemoveTags takes tags from a stream, or from one of its consumers. A tag that is not there is no error.
 type RemoveTags struct {
-	Account string   `json:"account"`
-	Region  string   `json:"region"`
-	Name    string   `json:"name"`
-	Keys    []string `json:"keys"`
+	Account  string   `json:"account"`
+	Region   string   `json:"region"`
+	Name     string   `json:"name"`
+	Consumer string   `json:"consumer,omitempty"` // by name; empty is the stream itself
+	Keys     []string `json:"keys"`
 }
 
 // UpdateMaxRecordSize changes how large a record may be.
@@ -137,31 +165,54 @@ type SetTestClock struct {
 	Now time.Time `json:"now"`
 }
 
-func (CreateStream) kind() string        { return "CreateStream.1" }
+func (CreateStream) kind() string        { return "CreateStream.2" }
 func (StreamReady) kind() string         { return "StreamReady.1" }
-func (DeleteStream) kind() string        { return "DeleteStream.1" }
+func (DeleteStream) kind() string        { return "DeleteStream.2" }
 func (StreamGone) kind() string          { return "StreamGone.1" }
 func (IncreaseRetention) kind() string   { return "IncreaseRetention.1" }
 func (DecreaseRetention) kind() string   { return "DecreaseRetention.1" }
-func (AddTags) kind() string             { return "AddTags.1" }
-func (RemoveTags) kind() string          { return "RemoveTags.1" }
+func (AddTags) kind() string             { return "AddTags.2" }
+func (RemoveTags) kind() string          { return "RemoveTags.2" }
 func (UpdateMaxRecordSize) kind() string { return "UpdateMaxRecordSize.1" }
 func (Tick) kind() string                { return "Tick.1" }
 func (SetTestClock) kind() string        { return "SetTestClock.1" }
 
 // decoders has every command that this version understands, by its versioned name.
+//
+// The first versions of four commands had fewer fields: reading one is reading the second with those left out, which means what the first meant.
 var decoders = map[string]func([]byte) (Command, error){
-	CreateStream{}.kind():        decode[CreateStream],
-	StreamReady{}.kind():         decode[StreamReady],
-	DeleteStream{}.kind():        decode[DeleteStream],
-	StreamGone{}.kind():          decode[StreamGone],
-	IncreaseRetention{}.kind():   decode[IncreaseRetention],
-	DecreaseRetention{}.kind():   decode[DecreaseRetention],
-	AddTags{}.kind():             decode[AddTags],
-	RemoveTags{}.kind():          decode[RemoveTags],
-	UpdateMaxRecordSize{}.kind(): decode[UpdateMaxRecordSize],
-	Tick{}.kind():                decode[Tick],
-	SetTestClock{}.kind():        decode[SetTestClock],
+	"CreateStream.1":               decode[CreateStream],
+	"DeleteStream.1":               decode[DeleteStream], // there were no consumers
+	"AddTags.1":                    decode[AddTags],
+	"RemoveTags.1":                 decode[RemoveTags],
+	CreateStream{}.kind():          decode[CreateStream],
+	StreamReady{}.kind():           decode[StreamReady],
+	DeleteStream{}.kind():          decode[DeleteStream],
+	StreamGone{}.kind():            decode[StreamGone],
+	IncreaseRetention{}.kind():     decode[IncreaseRetention],
+	DecreaseRetention{}.kind():     decode[DecreaseRetention],
+	AddTags{}.kind():               decode[AddTags],
+	RemoveTags{}.kind():            decode[RemoveTags],
+	UpdateMaxRecordSize{}.kind():   decode[UpdateMaxRecordSize],
+	SplitShard{}.kind():            decode[SplitShard],
+	MergeShards{}.kind():           decode[MergeShards],
+	UpdateShardCount{}.kind():      decode[UpdateShardCount],
+	ScaleStream{}.kind():           decode[ScaleStream],
+	ShardsSealed{}.kind():          decode[ShardsSealed],
+	ShardsGone{}.kind():            decode[ShardsGone],
+	RegisterConsumer{}.kind():      decode[RegisterConsumer],
+	DeregisterConsumer{}.kind():    decode[DeregisterConsumer],
+	SetResourcePolicy{}.kind():     decode[SetResourcePolicy],
+	StartEncryption{}.kind():       decode[StartEncryption],
+	StopEncryption{}.kind():        decode[StopEncryption],
+	RewrapKeys{}.kind():            decode[RewrapKeys],
+	SetShardMetrics{}.kind():       decode[SetShardMetrics],
+	UpdateStreamMode{}.kind():      decode[UpdateStreamMode],
+	UpdateWarmThroughput{}.kind():  decode[UpdateWarmThroughput],
+	UpdateDistribution{}.kind():    decode[UpdateDistribution],
+	UpdateAccountSettings{}.kind(): decode[UpdateAccountSettings],
+	Tick{}.kind():                  decode[Tick],
+	SetTestClock{}.kind():          decode[SetTestClock],
 }
 
 // wireCommand is a command in the log.

@@ -20,6 +20,7 @@ var refusalKinds = map[string]fault.Kind{
 	"Invalid":       fault.Invalid,
 	"LimitExceeded": fault.LimitExceeded,
 	"WrongState":    fault.WrongState,
+	"Unsupported":   fault.Unsupported,
 }
 
 // encodeRefusal is the result of a command that ended with err; nil for none.

@@ -41,7 +41,10 @@ func TestReplayIsDeterministic(t *testing.T) {
 	h := begin()
 	other := Empty()
 	done := map[string]int{}
-	for range 2_500 {
+	for _, first := range []string{"CreateStream.1", "DeleteStream.1", "AddTags.1", "RemoveTags.1"} { // never written any more
+		done[first] = 1
+	}
+	for range 5_000 {
 		h.at = h.at.Add(time.Duration(r.IntN(3_600_000)) * time.Millisecond)
 		c := randomCommand(r, h)
 		b, err := EncodeCommand(c)
@@ -128,8 +131,8 @@ func TestUnknownCommands(t *testing.T) {
 		kind    fault.Kind
 		says    string
 	}{
-		{`{"type":"SplitShard.1","body":{}}`, fault.Unsupported, `command "SplitShard.1" is not known`},
-		{`{"type":"CreateStream.2","body":{}}`, fault.Unsupported, `command "CreateStream.2" is not known`},
+		{`{"type":"OpenShard.1","body":{}}`, fault.Unsupported, `command "OpenShard.1" is not known`},
+		{`{"type":"CreateStream.3","body":{}}`, fault.Unsupported, `command "CreateStream.3" is not known`},
 		{`{"type":"Tick.1","body":{"why":"bored"}}`, fault.Unsupported, `command "Tick.1" has a body`},
 		{`{"type":"StreamReady.1","body":{"group":"x"}}`, fault.Unsupported, `command "StreamReady.1" has a body`},
 		{`{"type":"StreamReady.1","body":{"group":-1}}`, fault.Unsupported, `command "StreamReady.1" has a body`},
@@ -154,7 +157,7 @@ func TestDamagedSnapshots(t *testing.T) {
 		name, from, to string
 		kind           fault.Kind
 	}{
-		{"newer format", `"format":1`, `"format":2`, fault.Unsupported},
+		{"newer format", `"format":2`, `"format":3`, fault.Unsupported},
 		{"unknown field", `"lastGroup"`, `"more":1,"lastGroup"`, fault.Corrupt},
 		{"a stream twice", `"name":"t"`, `"name":"s"`, fault.Corrupt},
 		{"a slash", `"name":"t"`, `"name":"t/u"`, fault.Corrupt},
@@ -165,7 +168,7 @@ func TestDamagedSnapshots(t *testing.T) {
 		{"a mode", `PROVISIONED`, `ODD`, fault.Corrupt},
 		{"no retention", `"retentionHours":24`, `"retentionHours":0`, fault.Corrupt},
 		{"shards out of order", `"number":1`, `"number":0`, fault.Corrupt},
-		{"something behind", `"format":1`, `"format":1}{`, fault.Corrupt},
+		{"something behind", `"format":2`, `"format":1}{`, fault.Corrupt},
 		{"a time beyond the years of JSON", `"created":"2026-11-18T13:00:00.25Z"`, `"created":"9999-12-31T23:59:59-01:00"`, fault.Corrupt},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -248,7 +251,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(h.state.Encode())
 	h.must(f, 0, create("s", 2), StreamReady{1}, SetTestClock{start})
 	f.Add(h.state.Encode())
-	h.must(f, time.Hour, IncreaseRetention{account, region, "s", 48, limits}, AddTags{account, region, "s", map[string]string{"a": "b"}, limits}, create("t", 1))
+	h.must(f, time.Hour, IncreaseRetention{account, region, "s", 48, limits}, AddTags{Account: account, Region: region, Name: "s", Tags: map[string]string{"a": "b"}, Limits: limits}, create("t", 1))
 	f.Add(h.state.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Decode(b)

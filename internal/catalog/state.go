@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ type State struct {
 	// spent is, for the names of streams that went within the second in which they were made, that second: another stream of the name gets a later
 	// one, so that the sequence numbers of the two differ. By nameKey; forgotten once the log's time is past it.
 	spent tree[string, int64]
+
+	settings tree[string, AccountSettings] // by account and region; those that differ from the zero value
 
 	streams tree[string, *Stream] // by nameKey; everything below is made from it
 
@@ -128,6 +131,12 @@ func (s *State) Usage(account, region string) Usage {
 	return u
 }
 
+// Settings are those of an account in a region.
+func (s *State) Settings(account, region string) AccountSettings {
+	settings, _ := s.settings.get(account + "/" + region)
+	return settings
+}
+
 // NextDeadline is when time alone changes something, and whether it ever does. A Tick at or after it brings the change.
 func (s *State) NextDeadline() (time.Time, bool) {
 	for _, group := range s.deadlines.all() {
@@ -141,12 +150,46 @@ func (s *State) NextDeadline() (time.Time, bool) {
 // control log's time, or which has yet to apply the Tick, still holds to it.
 const floorSlack = time.Hour
 
-// deadline is when time alone changes the stream: its HorizonFloor may be forgotten. Zero is never.
+// deadline is when time alone changes the stream: its HorizonFloor may be forgotten, or a closed shard has expired. Zero is never.
 func (s *Stream) deadline() time.Time {
+	due := s.floorDeadline()
+	for i := range s.Shards {
+		if next := s.shardDeadline(&s.Shards[i]); !next.IsZero() && (due.IsZero() || next.Before(due)) {
+			due = next
+		}
+	}
+	return due
+}
+
+// floorDeadline is when the HorizonFloor says nothing any more that the retention does not. Zero is never.
+func (s *Stream) floorDeadline() time.Time {
 	if s.HorizonFloor.IsZero() {
 		return time.Time{}
 	}
 	return s.HorizonFloor.Add(s.Retention()).Add(floorSlack)
+}
+
+// shardDeadline is when the last record of a closed shard has expired everywhere. Zero is never: it is open.
+func (s *Stream) shardDeadline(shard *Shard) time.Time {
+	if shard.Status != Closed {
+		return time.Time{}
+	}
+	return shard.ClosedAt.Add(s.Retention()).Add(floorSlack)
+}
+
+// pass changes what is due by at. s is a private copy.
+func (s *Stream) pass(at time.Time) {
+	due := func(t time.Time) bool { return !t.IsZero() && !t.After(at) }
+	if due(s.floorDeadline()) {
+		s.HorizonFloor = time.Time{}
+	}
+	shards := slices.Clone(s.Shards)
+	for i := range shards {
+		if due(s.shardDeadline(&shards[i])) {
+			shards[i].Status = Expired
+		}
+	}
+	s.Shards = shards
 }
 
 // with is the state with a stream added or replaced; was is what it replaces, or nil. s is a private copy, not yet published.

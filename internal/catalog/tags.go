@@ -4,11 +4,66 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/fault"
 )
+
+func (c AddTags) apply(s *State, _ time.Time, position commitlog.Position) error {
+	return s.retag(Address{c.Account, c.Region, c.Name}, c.Consumer, position, func(tags map[string]string) error {
+		maps.Copy(tags, c.Tags)
+		if len(tags) > c.Limits.Tags {
+			return tooManyTags(c.Name, c.Account, c.Limits)
+		}
+		return nil
+	})
+}
+
+func (c RemoveTags) apply(s *State, _ time.Time, position commitlog.Position) error {
+	return s.retag(Address{c.Account, c.Region, c.Name}, c.Consumer, position, func(tags map[string]string) error {
+		for _, key := range c.Keys {
+			delete(tags, key)
+		}
+		return nil
+	})
+}
+
+// retag edits a copy of the tags of a stream, or of one of its consumers, and keeps it unless edit refuses.
+func (s *State) retag(a Address, consumer string, position commitlog.Position, edit func(tags map[string]string) error) error {
+	stream, err := s.activeStream(a.Account, a.Region, a.Name)
+	if err != nil {
+		return err
+	}
+	old := stream.Tags
+	if consumer != "" {
+		found, err := stream.existingConsumer(consumer)
+		if err != nil {
+			return err
+		}
+		old = found.Tags
+	}
+	tags := maps.Clone(old)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	if err := edit(tags); err != nil || maps.Equal(tags, old) {
+		return err
+	}
+	if len(tags) == 0 {
+		tags = nil
+	}
+	s.change(stream, position, func(next *Stream) {
+		if consumer == "" {
+			next.Tags = tags
+			return
+		}
+		next.editConsumer(consumer, func(c *Consumer) { c.Tags = tags })
+	})
+	return nil
+}
 
 // Lengths of a tag, in Unicode characters (API_Tag).
 const (

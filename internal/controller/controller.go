@@ -50,7 +50,7 @@ type Controller struct {
 	testClock *clock.Manual // nil in real time
 	backoff   clock.Clock
 	logger    *slog.Logger
-	limits    catalog.Limits
+	quota     *quota.Table
 	fold      *fold.Fold
 
 	mu      sync.RWMutex   // guards everything below
@@ -79,7 +79,7 @@ func Open(ctx context.Context, options Options) (*Controller, error) {
 		testClock: options.TestClock,
 		backoff:   options.Backoff,
 		logger:    options.Logger,
-		limits:    catalog.LimitsOf(options.Quota),
+		quota:     options.Quota,
 		state:     catalog.Empty(),
 		changed:   make(chan struct{}),
 

@@ -80,32 +80,32 @@ func TestCommands(t *testing.T) {
 	c, _ := running(t, options(controlLog(t), vfs.NewMem(), clock.NewManual(start)))
 	ctx := t.Context()
 	stream := func() *catalog.Stream { return c.State().Stream(account, region, "s") }
-	must(t, c.CreateStream(ctx, catalog.CreateStream{Account: account, Region: region, Name: "s", ShardCount: 2}))
+	must(t, c.Propose(ctx, catalog.CreateStream{Account: account, Region: region, Name: "s", ShardCount: 2}))
 	if s := stream(); s == nil || s.Status != catalog.Creating || len(s.Shards) != 2 || !s.Created.Equal(start) || s.RetentionHours != 24 {
 		t.Fatalf("%+v", s)
 	}
-	must(t, c.StreamReady(ctx, catalog.StreamReady{Group: 1}))
-	must(t, c.IncreaseRetention(ctx, catalog.IncreaseRetention{Account: account, Region: region, Name: "s", Hours: 72}))
-	must(t, c.DecreaseRetention(ctx, catalog.DecreaseRetention{Account: account, Region: region, Name: "s", Hours: 48}))
-	must(t, c.AddTags(ctx, catalog.AddTags{Account: account, Region: region, Name: "s", Tags: map[string]string{"a": "b", "c": "d"}}))
-	must(t, c.RemoveTags(ctx, catalog.RemoveTags{Account: account, Region: region, Name: "s", Keys: []string{"a"}}))
-	must(t, c.UpdateMaxRecordSize(ctx, catalog.UpdateMaxRecordSize{Account: account, Region: region, Name: "s", MaxRecordKiB: 2048}))
+	must(t, c.Propose(ctx, catalog.StreamReady{Group: 1}))
+	must(t, c.Propose(ctx, catalog.IncreaseRetention{Account: account, Region: region, Name: "s", Hours: 72}))
+	must(t, c.Propose(ctx, catalog.DecreaseRetention{Account: account, Region: region, Name: "s", Hours: 48}))
+	must(t, c.Propose(ctx, catalog.AddTags{Account: account, Region: region, Name: "s", Tags: map[string]string{"a": "b", "c": "d"}}))
+	must(t, c.Propose(ctx, catalog.RemoveTags{Account: account, Region: region, Name: "s", Keys: []string{"a"}}))
+	must(t, c.Propose(ctx, catalog.UpdateMaxRecordSize{Account: account, Region: region, Name: "s", MaxRecordKiB: 2048}))
 	if s := stream(); s.Status != catalog.Active || s.RetentionHours != 48 || fmt.Sprint(s.Tags) != "map[c:d]" || s.MaxRecordKiB != 2048 {
 		t.Errorf("%+v", s)
 	}
-	must(t, c.DeleteStream(ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"}))
-	must(t, c.StreamGone(ctx, catalog.StreamGone{Group: 1}))
+	must(t, c.Propose(ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"}))
+	must(t, c.Propose(ctx, catalog.StreamGone{Group: 1}))
 	if stream() != nil {
 		t.Error("the stream is still there")
 	}
 	must(t, c.Barrier(ctx))
 
-	err := c.DeleteStream(ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"})
+	err := c.Propose(ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"})
 	if !fault.Is(err, fault.NotFound) || err.Error() != "Stream s under account 000000000000 not found." {
 		t.Errorf("refusal: %v", err)
 	}
 	before := c.Applied()
-	err = c.AddTags(ctx, catalog.AddTags{Tags: map[string]string{"aws:x": ""}})
+	err = c.Propose(ctx, catalog.AddTags{Tags: map[string]string{"aws:x": ""}})
 	if !fault.Is(err, fault.Invalid) || c.Applied() != before {
 		t.Errorf("what makes no sense reached the log: %v", err)
 	}
@@ -126,7 +126,7 @@ func TestWatch(t *testing.T) {
 		}
 		got <- newer
 	}()
-	must(t, c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
+	must(t, c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
 	<-changed
 	if newer := <-got; newer.Version() <= state.Version() || newer.Len() != 1 || state.Len() != 0 {
 		t.Errorf("version %d after %d, %d streams", newer.Version(), state.Version(), newer.Len())
@@ -142,9 +142,9 @@ func TestWatch(t *testing.T) {
 func TestTick(t *testing.T) {
 	manual := clock.NewManual(start)
 	c, _ := running(t, options(controlLog(t), vfs.NewMem(), manual))
-	must(t, c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
-	must(t, c.StreamReady(t.Context(), catalog.StreamReady{Group: 1}))
-	must(t, c.IncreaseRetention(t.Context(), catalog.IncreaseRetention{Account: account, Region: region, Name: "s", Hours: 48}))
+	must(t, c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
+	must(t, c.Propose(t.Context(), catalog.StreamReady{Group: 1}))
+	must(t, c.Propose(t.Context(), catalog.IncreaseRetention{Account: account, Region: region, Name: "s", Hours: 48}))
 	due, some := c.State().NextDeadline()
 	if !some {
 		t.Fatal("no deadline")
@@ -190,7 +190,7 @@ func TestTestClockIsKept(t *testing.T) {
 	if err := c.SetTestClock(t.Context(), catalog.SetTestClock{Now: start}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("going back: %v", err)
 	}
-	must(t, c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
+	must(t, c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
 	if got := c.State().Stream(account, region, "s").Created; !got.Equal(moved) {
 		t.Errorf("a stream is created at %v", got)
 	}
@@ -226,7 +226,7 @@ func TestStartOfTestClockIsKept(t *testing.T) {
 func TestQuotaDoesNotChangeHistory(t *testing.T) {
 	log := controlLog(t)
 	c, stop := running(t, options(log, vfs.NewMem(), clock.NewManual(start)))
-	must(t, c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "large", ShardCount: 1000}))
+	must(t, c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "large", ShardCount: 1000}))
 	must(t, stop())
 
 	small, err := quota.New(map[quota.Name]int64{quota.Shards: 10})
@@ -237,7 +237,7 @@ func TestQuotaDoesNotChangeHistory(t *testing.T) {
 	if s := c.State().Stream(account, region, "large"); s == nil || len(s.Shards) != 1000 {
 		t.Errorf("the stream that was there: %v", s)
 	}
-	if err := c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "more", ShardCount: 1}); !fault.Is(err, fault.LimitExceeded) {
+	if err := c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "more", ShardCount: 1}); !fault.Is(err, fault.LimitExceeded) {
 		t.Errorf("beyond the quota: %v", err)
 	}
 }
@@ -246,14 +246,14 @@ func TestQuotaDoesNotChangeHistory(t *testing.T) {
 func TestUnknownCommandStops(t *testing.T) {
 	log, fs := controlLog(t), vfs.NewMem()
 	c, stop := running(t, options(log, fs, clock.NewManual(start)))
-	must(t, c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
+	must(t, c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: "s"}))
 	must(t, stop())
 	var known batch.Record
 	chunk, err := log.Read(t.Context(), 1, 1<<20)
 	must(t, err)
 	for records := batch.Iterate(chunk.Batches); records.Next(&known); {
 	}
-	newer := bytes.Replace(known.Value, []byte("CreateStream.1"), []byte("CreateStream.9"), 1)
+	newer := bytes.Replace(known.Value, []byte("CreateStream.2"), []byte("CreateStream.9"), 1)
 	newer[18]++ // the last byte of the sequence: another command
 	var b batch.Batch
 	b.Append(known.Timestamp, nil, newer)
@@ -327,7 +327,7 @@ func TestRestartsAndLostReplies(t *testing.T) {
 		var want fault.Kind // Internal is none
 		switch r.IntN(5) {
 		case 0:
-			err = c.CreateStream(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: 1})
+			err = c.Propose(t.Context(), catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: 1})
 			if there {
 				want = fault.Exists
 			} else {
@@ -335,7 +335,7 @@ func TestRestartsAndLostReplies(t *testing.T) {
 				model[name], groups[name] = catalog.Creating, last
 			}
 		case 1:
-			err = c.StreamReady(t.Context(), catalog.StreamReady{Group: groups[name]})
+			err = c.Propose(t.Context(), catalog.StreamReady{Group: groups[name]})
 			switch {
 			case !there:
 				want = fault.NotFound
@@ -345,7 +345,7 @@ func TestRestartsAndLostReplies(t *testing.T) {
 				want = fault.WrongState
 			}
 		case 2:
-			err = c.DeleteStream(t.Context(), catalog.DeleteStream{Account: account, Region: region, Name: name})
+			err = c.Propose(t.Context(), catalog.DeleteStream{Account: account, Region: region, Name: name})
 			switch {
 			case !there:
 				want = fault.NotFound
@@ -355,7 +355,7 @@ func TestRestartsAndLostReplies(t *testing.T) {
 				model[name] = catalog.Deleting
 			}
 		case 3:
-			err = c.StreamGone(t.Context(), catalog.StreamGone{Group: groups[name]})
+			err = c.Propose(t.Context(), catalog.StreamGone{Group: groups[name]})
 			switch {
 			case !there && groups[name] == 0:
 				want = fault.NotFound

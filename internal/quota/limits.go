@@ -12,6 +12,14 @@ const (
 	MaxRecordKiBMax   Name = "kinesis-max-record-kib-max"
 	OnDemandShards    Name = "kinesis-on-demand-initial-shards"
 
+	StreamShards       Name = "kinesis-stream-shards"
+	ShardCountUpdates  Name = "kinesis-shard-count-updates-per-day"
+	ModeChanges        Name = "kinesis-mode-changes-per-day"
+	KeyChanges         Name = "kinesis-encryption-key-changes-per-day"
+	Consumers          Name = "kinesis-consumers"
+	ConsumersAdvantage Name = "kinesis-consumers-advantage"
+	WarmMiBps          Name = "kinesis-warm-throughput-mib-per-second"
+
 	PartitionKeyChars Name = "kinesis-partition-key-chars"
 	PutRecordsRecords Name = "kinesis-put-records-records"
 	PutRecordsBytes   Name = "kinesis-put-records-bytes"
@@ -58,6 +66,13 @@ var limits = []Limit{
 	{MaxRecordKiBMin, 1_024, "KiB", PerStream, true, "API_UpdateMaxRecordSize", readNow},
 	{MaxRecordKiBMax, 10_240, "KiB", PerStream, true, "API_UpdateMaxRecordSize", readNow},
 	{OnDemandShards, 4, "shards of a new stream in mode ON_DEMAND", PerStream, true, quotas + " (4 MB/s of writing)", readNow},
+	{StreamShards, 10_000, "open shards", PerStream, false, "API_UpdateShardCount", readNow},
+	{ShardCountUpdates, 10, "UpdateShardCount calls in 24 hours", PerStream, false, "API_UpdateShardCount", readNow},
+	{ModeChanges, 2, "changes of mode in 24 hours", PerStream, false, "API_UpdateStreamMode", readNow},
+	{KeyChanges, 25, "changes of the encryption key in 24 hours", PerStream, false, "API_StartStreamEncryption", readNow},
+	{Consumers, 20, "registered consumers", PerStream, false, "API_RegisterStreamConsumer", readNow},
+	{ConsumersAdvantage, 50, "registered consumers, with a billing commitment", PerStream, false, "API_RegisterStreamConsumer", readNow},
+	{WarmMiBps, 10_240, "MiB a second of warm throughput", PerStream, false, "API_UpdateStreamWarmThroughput (10 GiB/s)", readNow},
 
 	// What one request or answer may hold.
 	{PartitionKeyChars, 256, "Unicode characters", PerRecord, true, "API_PutRecord", readNow},

@@ -26,6 +26,15 @@ func (r HashRange) Split(at HashKey) (lower, upper HashRange, err error) {
 	return HashRange{r.Start, at.Prev()}, HashRange{at, r.End}, nil
 }
 
+// Middle is where the upper half of the range begins: Start + size/2. The range must hold more than one point.
+func (r HashRange) Middle() HashKey {
+	half, _ := r.End.Sub(r.Start).div(2)
+	return r.Start.Add(half).Next()
+}
+
+// Width is one less than how many points the range holds, which so fits a HashKey.
+func (r HashRange) Width() HashKey { return r.End.Sub(r.Start) }
+
 // Merge is the range that r and next make when next begins where r ends. Invalid when it does not.
 func (r HashRange) Merge(next HashRange) (HashRange, error) {
 	if r.End == MaxHashKey || r.End.Next() != next.Start {

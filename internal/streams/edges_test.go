@@ -102,7 +102,7 @@ func (w *world) check(err error) {
 
 func (w *world) create(name string) {
 	w.Helper()
-	w.check(w.control.CreateStream(w.ctx, catalog.CreateStream{Account: "123456789012", Region: "eu-west-3", Name: name, ShardCount: 1}))
+	w.check(w.control.Propose(w.ctx, catalog.CreateStream{Account: "123456789012", Region: "eu-west-3", Name: name, ShardCount: 1}))
 }
 
 func (w *world) await(name string, is func(*catalog.Stream) bool) *catalog.Stream {
@@ -148,7 +148,7 @@ func TestNumbersOfAnotherIncarnation(t *testing.T) {
 	}
 	w.create("s")
 	old := put(w.await("s", active))
-	w.check(w.control.DeleteStream(w.ctx, catalog.DeleteStream{Account: "123456789012", Region: "eu-west-3", Name: "s"}))
+	w.check(w.control.Propose(w.ctx, catalog.DeleteStream{Account: "123456789012", Region: "eu-west-3", Name: "s"}))
 	w.await("s", gone)
 	w.create("s")
 	s := w.await("s", active)
@@ -174,7 +174,7 @@ func TestPutsCutOff(t *testing.T) {
 		return store
 	})
 	t.Cleanup(func() { store.Close() })
-	w.check(w.control.CreateStream(w.ctx, catalog.CreateStream{Account: "123456789012", Region: "eu-west-3", Name: "s", ShardCount: 3}))
+	w.check(w.control.Propose(w.ctx, catalog.CreateStream{Account: "123456789012", Region: "eu-west-3", Name: "s", ShardCount: 3}))
 	s := w.await("s", active)
 	value := func(key string) string { return strings.Repeat(key+".", 1+len(key)*7%50) }
 

@@ -67,7 +67,7 @@ func (s *Streams) settleStream(ctx context.Context, stream *catalog.Stream) erro
 		}); err != nil {
 			return err
 		}
-		return s.control.StreamReady(ctx, catalog.StreamReady{Group: stream.Group})
+		return s.control.Propose(ctx, catalog.StreamReady{Group: stream.Group})
 	case catalog.Deleting:
 		if err := s.eachLog(ctx, stream, func(ctx context.Context, shard uint32) error {
 			return s.store.Delete(ctx, LogID(stream, shard))
@@ -75,7 +75,7 @@ func (s *Streams) settleStream(ctx context.Context, stream *catalog.Stream) erro
 			return err
 		}
 		s.routes.Delete(stream.Group)
-		return s.control.StreamGone(ctx, catalog.StreamGone{Group: stream.Group})
+		return s.control.Propose(ctx, catalog.StreamGone{Group: stream.Group})
 	default:
 		config := logConfig(stream)
 		return s.eachLog(ctx, stream, func(ctx context.Context, shard uint32) error {

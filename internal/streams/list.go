@@ -51,14 +51,14 @@ func (s *Streams) ListShards(stream *catalog.Stream, filter Filter, after int64,
 // passes says whether a shard is to be listed.
 func (f Filter) passes(shard *catalog.Shard, horizon time.Time) bool {
 	since := func(t time.Time) bool { return shard.Status == catalog.Open || !shard.ClosedAt.Before(t) }
-	if !since(horizon) {
+	if !shard.Status.Listed() || !since(horizon) {
 		return false
 	}
 	switch f.Type {
 	case OpenNow:
 		return shard.Status == catalog.Open
-	case OpenAt:
-		return !shard.Created.After(f.Time) && since(f.Time)
+	case OpenAt: // from when it opened until before it closed, so that the shards of any moment take every hash key once
+		return !shard.Opened().After(f.Time) && (shard.Status == catalog.Open || shard.ClosedAt.After(f.Time))
 	case From:
 		return since(f.Time)
 	case AfterShard:

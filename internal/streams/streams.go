@@ -72,7 +72,7 @@ type Shard struct {
 // route is what a request needs to know of one version of a stream. Immutable.
 type route struct {
 	stream *catalog.Stream
-	shards []*Shard // all, in order of number
+	shards []*Shard // those that may be read, in order of number
 	open   []*Shard // the open ones, in order of hash range; together they cover every hash key
 }
 
@@ -84,15 +84,19 @@ func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, er
 	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
 		return nil, NotFound(stream.Account, stream.Name)
 	}
-	r := &route{stream: stream, shards: make([]*Shard, len(stream.Shards))}
-	for i, shard := range stream.Shards {
+	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards))}
+	for _, shard := range stream.Shards {
+		if !shard.Status.Listed() {
+			continue
+		}
 		log, err := s.store.Open(ctx, LogID(stream, shard.Number))
 		if err != nil {
 			return nil, fault.Wrap(err, "stream %s: shard %d", stream.Name, shard.Number)
 		}
-		r.shards[i] = &Shard{Shard: shard, ID: ShardID(shard.Number), log: log}
+		opened := &Shard{Shard: shard, ID: ShardID(shard.Number), log: log}
+		r.shards = append(r.shards, opened)
 		if shard.Status == catalog.Open {
-			r.open = append(r.open, r.shards[i])
+			r.open = append(r.open, opened)
 		}
 	}
 	slices.SortFunc(r.open, func(a, b *Shard) int { return a.Range.Start.Cmp(b.Range.Start) })

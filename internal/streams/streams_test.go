@@ -67,7 +67,7 @@ func must(t *testing.T, err error) {
 // create makes a stream and waits until it takes records.
 func (f *fixture) create(name string, shards int) *catalog.Stream {
 	f.Helper()
-	must(f.T, f.control.CreateStream(f.ctx, catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: shards}))
+	must(f.T, f.control.Propose(f.ctx, catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: shards}))
 	return f.await(name, func(s *catalog.Stream) bool { return s != nil && s.Status == catalog.Active })
 }
 
@@ -334,7 +334,7 @@ func TestRetentionIsExact(t *testing.T) {
 	if got := texts(f.get(old, 10).Records); got != "b" {
 		t.Errorf("an iterator from before passes over what has expired: %q", got)
 	}
-	must(t, f.control.IncreaseRetention(f.ctx, catalog.IncreaseRetention{Account: account, Region: region, Name: "s", Hours: 48}))
+	must(t, f.control.Propose(f.ctx, catalog.IncreaseRetention{Account: account, Region: region, Name: "s", Hours: 48}))
 	if got := all(); got != "b" {
 		t.Errorf("longer retention brought back what had expired: %q", got)
 	}
@@ -342,7 +342,7 @@ func TestRetentionIsExact(t *testing.T) {
 	if got := all(); got != "b" {
 		t.Errorf("b has 48 h now: %q", got)
 	}
-	must(t, f.control.DecreaseRetention(f.ctx, catalog.DecreaseRetention{Account: account, Region: region, Name: "s", Hours: 24}))
+	must(t, f.control.Propose(f.ctx, catalog.DecreaseRetention{Account: account, Region: region, Name: "s", Hours: 24}))
 	if got := all(); got != "" {
 		t.Errorf("shorter retention counts at once: %q", got)
 	}
@@ -354,7 +354,7 @@ func TestDeleteAndCreateAgain(t *testing.T) {
 	s := f.create("s", 3)
 	f.put(s, "a")
 	token := f.iterator(s, "0", streams.Start{})
-	must(t, f.control.DeleteStream(f.ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"}))
+	must(t, f.control.Propose(f.ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"}))
 	f.await("s", func(s *catalog.Stream) bool { return s == nil })
 	if _, err := f.streams.Get(f.ctx, token, 1, nil, anyone); !fault.Is(err, fault.NotFound) {
 		t.Errorf("iterator of a deleted stream: %v", err)
@@ -378,7 +378,7 @@ func TestPutIntoDeletedStream(t *testing.T) {
 	p, err := f.streams.Begin(f.ctx, s)
 	must(t, err)
 	p.Add([]byte("k"), nil, 0)
-	must(t, f.control.DeleteStream(f.ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"}))
+	must(t, f.control.Propose(f.ctx, catalog.DeleteStream{Account: account, Region: region, Name: "s"}))
 	f.await("s", func(s *catalog.Stream) bool { return s == nil })
 	p.Commit(f.ctx)
 	if r := p.Result(0); !fault.Is(r.Err, fault.NotFound) {

@@ -46,7 +46,7 @@ func front(b *testing.B, shards int) http.Handler {
 		<-done
 		store.Close()
 	})
-	check(b, control.CreateStream(ctx, catalog.CreateStream{Account: auth.DefaultAccount, Region: auth.DefaultRegion, Name: "s", ShardCount: shards}))
+	check(b, control.Propose(ctx, catalog.CreateStream{Account: auth.DefaultAccount, Region: auth.DefaultRegion, Name: "s", ShardCount: shards}))
 	for state := control.State(); state.Stream(auth.DefaultAccount, auth.DefaultRegion, "s").Status != catalog.Active; {
 		state, err = control.Await(ctx, state.Version())
 		check(b, err)

@@ -26,7 +26,7 @@ func (a *API) createStream(c *edge.Call, in *shapes.CreateStreamInput) (*nothing
 	if mode == catalog.OnDemand && in.ShardCount != nil {
 		return nil, fault.New(fault.Invalid, "ShardCount must not be set for a stream in ON_DEMAND mode.")
 	}
-	return nil, a.control.CreateStream(c.Ctx, catalog.CreateStream{
+	return nil, a.control.Propose(c.Ctx, catalog.CreateStream{
 		Account:      c.Account,
 		Region:       c.Region,
 		Name:         deref(in.StreamName),

@@ -15,5 +15,5 @@ func (a *API) deleteStream(c *edge.Call, in *shapes.DeleteStreamInput) (*nothing
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.DeleteStream(c.Ctx, catalog.DeleteStream{Account: stream.Account, Region: stream.Region, Name: stream.Name})
+	return nil, a.control.Propose(c.Ctx, catalog.DeleteStream{Account: stream.Account, Region: stream.Region, Name: stream.Name})
 }

@@ -14,7 +14,7 @@ func (a *API) increaseRetention(c *edge.Call, in *shapes.IncreaseStreamRetention
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.IncreaseRetention(c.Ctx, catalog.IncreaseRetention{
+	return nil, a.control.Propose(c.Ctx, catalog.IncreaseRetention{
 		Account: stream.Account, Region: stream.Region, Name: stream.Name, Hours: int(deref(in.RetentionPeriodHours)),
 	})
 }
@@ -27,7 +27,7 @@ func (a *API) decreaseRetention(c *edge.Call, in *shapes.DecreaseStreamRetention
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.DecreaseRetention(c.Ctx, catalog.DecreaseRetention{
+	return nil, a.control.Propose(c.Ctx, catalog.DecreaseRetention{
 		Account: stream.Account, Region: stream.Region, Name: stream.Name, Hours: int(deref(in.RetentionPeriodHours)),
 	})
 }

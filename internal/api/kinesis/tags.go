@@ -78,11 +78,11 @@ func (a *API) resource(c *edge.Call, resourceARN, streamID *string) (*catalog.St
 }
 
 func (a *API) addTags(c *edge.Call, stream *catalog.Stream, tags map[string]string) error {
-	return a.control.AddTags(c.Ctx, catalog.AddTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Tags: tags})
+	return a.control.Propose(c.Ctx, catalog.AddTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Tags: tags})
 }
 
 func (a *API) removeTags(c *edge.Call, stream *catalog.Stream, keys []string) error {
-	return a.control.RemoveTags(c.Ctx, catalog.RemoveTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Keys: keys})
+	return a.control.Propose(c.Ctx, catalog.RemoveTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Keys: keys})
 }
 
 // tagShapes is the tags whose keys come after a key, in order of key.

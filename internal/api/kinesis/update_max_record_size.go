@@ -14,7 +14,7 @@ func (a *API) updateMaxRecordSize(c *edge.Call, in *shapes.UpdateMaxRecordSizeIn
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.UpdateMaxRecordSize(c.Ctx, catalog.UpdateMaxRecordSize{
+	return nil, a.control.Propose(c.Ctx, catalog.UpdateMaxRecordSize{
 		Account: stream.Account, Region: stream.Region, Name: stream.Name, MaxRecordKiB: int(deref(in.MaxRecordSizeInKiB)),
 	})
 }
