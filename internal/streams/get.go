@@ -77,7 +77,7 @@ func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch
 		}
 		return Batch{}, err
 	}
-	if shard.Status == catalog.Closed && next+shard.Base >= shard.End {
+	if shard.Status == catalog.Closed && next >= endOf(shard) {
 		out.Children = r.children(shard)
 		return out, nil
 	}

@@ -21,7 +21,7 @@ const (
 )
 
 // Run keeps the logs in step with the streams that the catalog says exist, until ctx ends: it makes the logs of a CREATING stream and reports
-// it ready, removes those of a DELETING one and reports it gone, and carries retention to the logs.
+// it ready, removes those of a DELETING one and reports it gone, makes and seals logs for a reshard (reshard.go), and carries retention to the logs.
 //
 // It compares and reports; it decides nothing. Killed at any point, it finds the stream in the same state after the restart and does
 // the same again: making a log that is there, and removing one that is not, are no errors.
@@ -60,40 +60,50 @@ func (s *Streams) settle(ctx context.Context, state *catalog.State, done int64) 
 }
 
 func (s *Streams) settleStream(ctx context.Context, stream *catalog.Stream) error {
+	every := func(*catalog.Shard) bool { return true }
 	switch stream.Status {
 	case catalog.Creating:
-		if err := s.eachLog(ctx, stream, func(ctx context.Context, shard uint32) error {
+		if err := s.eachLog(ctx, stream, every, func(ctx context.Context, shard uint32) error {
 			return s.store.Create(ctx, LogID(stream, shard), logConfig(stream))
 		}); err != nil {
 			return err
 		}
 		return s.control.Propose(ctx, catalog.StreamReady{Group: stream.Group})
 	case catalog.Deleting:
-		if err := s.eachLog(ctx, stream, func(ctx context.Context, shard uint32) error {
+		if err := s.eachLog(ctx, stream, every, func(ctx context.Context, shard uint32) error {
 			return s.store.Delete(ctx, LogID(stream, shard))
 		}); err != nil {
 			return err
 		}
 		s.routes.Delete(stream.Group)
 		return s.control.Propose(ctx, catalog.StreamGone{Group: stream.Group})
-	default:
-		config := logConfig(stream)
-		return s.eachLog(ctx, stream, func(ctx context.Context, shard uint32) error {
-			log, err := s.store.Open(ctx, LogID(stream, shard))
-			if err != nil || log.Config() == config {
-				return err
-			}
-			return log.Configure(ctx, config)
-		})
 	}
+	if stream.Status == catalog.Updating {
+		if err := s.reshard(ctx, stream); err != nil {
+			return err
+		}
+	}
+	config := logConfig(stream)
+	if err := s.eachLog(ctx, stream, func(shard *catalog.Shard) bool { return shard.Status.Listed() }, func(ctx context.Context, shard uint32) error {
+		log, err := s.store.Open(ctx, LogID(stream, shard))
+		if err != nil || log.Config() == config {
+			return err
+		}
+		return log.Configure(ctx, config)
+	}); err != nil {
+		return err
+	}
+	return s.bury(ctx, stream)
 }
 
-// eachLog does something for every shard of stream, many at a time.
-func (s *Streams) eachLog(ctx context.Context, stream *catalog.Stream, do func(ctx context.Context, shard uint32) error) error {
+// eachLog does something for every shard of stream that is wanted, many at a time.
+func (s *Streams) eachLog(ctx context.Context, stream *catalog.Stream, wanted func(*catalog.Shard) bool, do func(ctx context.Context, shard uint32) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(logsAtOnce)
 	for i := range stream.Shards {
-		group.Go(func() error { return do(ctx, stream.Shards[i].Number) })
+		if wanted(&stream.Shards[i]) {
+			group.Go(func() error { return do(ctx, stream.Shards[i].Number) })
+		}
 	}
 	return group.Wait()
 }

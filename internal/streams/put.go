@@ -21,6 +21,8 @@ const batchesKept = 4 << 20
 
 // Put is one request's way into a stream: Add each record, Commit once, ask for each Result, Release.
 //
+// A shard that a reshard closes under the put is no failure: its records go to the shards that took over (reshard.go).
+//
 // Work per record: one MD5 of the key, one copy of the value into its shard's batch (by the caller, who decodes straight into
 // it), no allocation. Work per shard touched: one append to its log; all of them share the store's next sync.
 // It is for one goroutine.
@@ -40,14 +42,16 @@ type part struct {
 	shard *Shard
 	open  int32 // place of shard in route.open
 	batch batch.Batch
-	first commitlog.Position // after Commit, when err is nil
+	first commitlog.Position // after Commit, when err is nil and moved is nil
+	moved *Put               // has the records, in the order of batch, when the shard closed before they were appended
 	err   error
 }
 
 // placed says where a record went.
 type placed struct {
-	part  int32 // index into parts
-	index int32 // its number in the part's batch
+	key   record.HashKey // what chose the shard, and will choose its child
+	part  int32          // index into parts
+	index int32          // its number in the part's batch
 }
 
 // Result is where a record stands, or why it does not. The error's kind says whether to try again.
@@ -82,7 +86,7 @@ func (p *Put) Add(partitionKey []byte, explicit *record.HashKey, dataSize int) [
 	}
 	at := p.partFor(int32(p.route.shardFor(key)))
 	part := p.parts[at]
-	p.placed = append(p.placed, placed{part: at, index: int32(part.batch.Len())})
+	p.placed = append(p.placed, placed{key: key, part: at, index: int32(part.batch.Len())})
 	if explicit == nil {
 		return part.batch.AppendRoom(p.arrival, partitionKey, dataSize)
 	}
@@ -114,27 +118,31 @@ func (p *Put) Commit(ctx context.Context) {
 		return
 	}
 	p.wait.Add(p.used - 1)
-	for _, other := range p.parts[1:p.used] {
+	for i := 1; i < p.used; i++ {
 		go func() {
 			defer p.wait.Done()
-			other.append(ctx, p.route.stream)
+			p.append(ctx, int32(i))
 		}()
 	}
-	p.parts[0].append(ctx, p.route.stream)
+	p.append(ctx, 0)
 	p.wait.Wait()
 }
 
-// append writes the part to its log. What customers may hear of a failure is said in AWS's words.
-func (p *part) append(ctx context.Context, stream *catalog.Stream) {
-	p.first, p.err = p.shard.log.Append(ctx, &p.batch)
+// append writes a part to its log. What customers may hear of a failure is said in AWS's words.
+func (p *Put) append(ctx context.Context, i int32) {
+	part, stream := p.parts[i], p.route.stream
+	part.first, part.err = part.shard.log.Append(ctx, &part.batch)
+	if fault.Is(part.err, fault.Sealed) {
+		part.moved, part.err = p.move(ctx, i)
+	}
 	switch {
-	case p.err == nil:
-	case fault.Is(p.err, fault.NotFound): // deleted under our hands
-		p.err = NotFound(stream.Account, stream.Name)
-	case fault.Is(p.err, fault.Throttled):
-		p.err = fault.New(fault.Throttled, "Rate exceeded for shard %s in stream %s under account %s.", p.shard.ID, stream.Name, stream.Account)
+	case part.err == nil:
+	case fault.Is(part.err, fault.NotFound): // deleted under our hands
+		part.err = NotFound(stream.Account, stream.Name)
+	case fault.Is(part.err, fault.Throttled):
+		part.err = fault.New(fault.Throttled, "Rate exceeded for shard %s in stream %s under account %s.", part.shard.ID, stream.Name, stream.Account)
 	default:
-		p.err = fault.Wrap(p.err, "put: %s of %s", p.shard.ID, stream.Name)
+		part.err = fault.Wrap(part.err, "put: %s of %s", part.shard.ID, stream.Name)
 	}
 }
 
@@ -148,6 +156,9 @@ func (p *Put) Result(i int) Result {
 	if part.err != nil {
 		return Result{ShardID: part.shard.ID, Err: part.err}
 	}
+	if part.moved != nil {
+		return part.moved.Result(int(at.index))
+	}
 	return Result{ShardID: part.shard.ID, Sequence: part.shard.sequence(part.first+int64(at.index), p.arrival)}
 }
 
@@ -155,7 +166,10 @@ func (p *Put) Result(i int) Result {
 func (p *Put) Release() {
 	for _, part := range p.parts[:p.used] {
 		p.partOf[part.open] = 0
-		part.shard, part.err = nil, nil
+		if part.moved != nil {
+			part.moved.Release()
+		}
+		part.shard, part.moved, part.err = nil, nil, nil
 		part.batch.Reset()
 	}
 	kept := 0

@@ -14,8 +14,8 @@ var supported = map[string]bool{
 	"AddTagsToStream": true, "CreateStream": true, "DecreaseStreamRetentionPeriod": true, "DeleteStream": true,
 	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetShardIterator": true,
 	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
-	"ListTagsForStream": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,
-	"TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true,
+	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,
+	"SplitShard": true, "TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true, "UpdateShardCount": true,
 }
 
 // operations is every operation of the service: the methods of the SDK's client that take a context

@@ -32,6 +32,9 @@ var errDryRun = fault.As(fault.Invalid, &wire.APIError{
 	Code: "DryRunOperationException", Message: "The request would have succeeded, but the DryRun parameter is set.",
 }, "")
 
+// resharding is the operations that a stream in ON_DEMAND mode refuses with a ValidationException.
+var resharding = map[string]bool{"SplitShard": true, "MergeShards": true, "UpdateShardCount": true}
+
 // apiError is how err is sent in answer to operation.
 func apiError(operation string, err error) *wire.APIError {
 	if e, ok := wire.AsAPIError(err); ok {
@@ -42,6 +45,8 @@ func apiError(operation string, err error) *wire.APIError {
 	switch {
 	case kind == fault.Expired && operation == "GetRecords":
 		code = "ExpiredIteratorException"
+	case kind == fault.Unsupported && resharding[operation]:
+		code = wire.CodeValidation
 	case kind == fault.Full:
 		return &wire.APIError{Code: code, Message: "The disk is full: nothing can be written until there is room again. Reading goes on."}
 	case !known:

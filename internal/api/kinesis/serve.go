@@ -29,12 +29,15 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"ListStreams":                   shaped((*API).listStreams),
 	"ListTagsForResource":           shaped((*API).listTagsForResource),
 	"ListTagsForStream":             shaped((*API).listTagsForStream),
+	"MergeShards":                   shaped((*API).mergeShards),
 	"PutRecord":                     (*API).putRecord,
 	"PutRecords":                    (*API).putRecords,
 	"RemoveTagsFromStream":          shaped((*API).removeTagsFromStream),
+	"SplitShard":                    shaped((*API).splitShard),
 	"TagResource":                   shaped((*API).tagResource),
 	"UntagResource":                 shaped((*API).untagResource),
 	"UpdateMaxRecordSize":           shaped((*API).updateMaxRecordSize),
+	"UpdateShardCount":              shaped((*API).updateShardCount),
 }
 
 // Supported says whether this version serves an operation of the model.

@@ -74,6 +74,18 @@ type Record struct {
 // Headers is how many headers the record has.
 func (r *Record) Headers() int { return r.count }
 
+// CopyHeaders appends the record's headers to dst. Their values point into the chunk, as Key and Value do.
+func (r *Record) CopyHeaders(dst []Header) []Header {
+	rest := r.headers
+	for range r.count {
+		var k, v []byte
+		k, rest, _ = bytesField(rest)
+		v, rest, _ = bytesField(rest)
+		dst = append(dst, Header{Key: string(k), Value: v})
+	}
+	return dst
+}
+
 // Header is the value of the first header named key, and whether there is one.
 func (r *Record) Header(key string) ([]byte, bool) {
 	rest := r.headers
