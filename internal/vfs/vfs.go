@@ -22,6 +22,9 @@ type FS interface {
 	Remove(name string) error
 	// Rename replaces to by from, atomically as seen by other calls; durable after SyncDir of the directories.
 	Rename(from, to string) error
+	// Link gives a file a second name, which may be in another directory; durable after SyncDir of that one. Exists when to is there, Unsupported where
+	// there are no links.
+	Link(from, to string) error
 	// MkdirAll makes a directory and its parents.
 	MkdirAll(name string) error
 	// List gives the names in a directory, sorted.

@@ -2,6 +2,8 @@ package disklog
 
 import (
 	"time"
+
+	"github.com/weir-stream/weir/internal/commitlog"
 )
 
 // Event is something that happened, for metrics, logs and tests. It is one of the types in this file.
@@ -71,6 +73,12 @@ type Behind struct {
 	Backoff time.Duration
 }
 
+// PassedOver says that a read came to positions that a repair had given up, and went on behind them.
+type PassedOver struct {
+	Log      commitlog.ID
+	From, To commitlog.Position // To is behind the last
+}
+
 // Damaged says that stored bytes are not what was written, or are missing.
 type Damaged struct{ Damage Damage }
 
@@ -86,3 +94,5 @@ func (Broken) event()  {}
 func (Healed) event()  {}
 func (Behind) event()  {}
 func (Damaged) event() {}
+
+func (PassedOver) event() {}

@@ -20,8 +20,9 @@ import (
 //   - extents and tail are in order of position, do not overlap, and hold [now.first, now.next) but for damage.
 //   - tail holds exactly what is in the journal and not in extents; its last entry ends at now.next.
 type log struct {
-	store *Store
-	id    commitlog.ID
+	store   *Store
+	id      commitlog.ID
+	givenUp givenUp // set by Open; see givenup.go
 
 	// Guarded by store.mu.
 	ahead state  // what now will be when every frame on its way is durable; appends are placed at ahead.next

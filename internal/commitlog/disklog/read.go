@@ -81,8 +81,8 @@ func (l *log) readOnce(chunk []byte, from commitlog.Position, maxBytes int) (_ [
 	at := sort.Search(len(l.extents), func(i int) bool { return l.extents[i].next > from })
 	if at == len(l.extents) {
 		l.mu.RUnlock()
-		if err := l.hole(from, tail, now); err != nil {
-			return nil, 0, now, nil, err
+		if next, err := l.hole(from, tail, now); err != nil || next > from {
+			return chunk, next, now, nil, err
 		}
 		gathered, next := readTail(chunk, tailFrom(tail, from), maxBytes)
 		if next < 0 {
@@ -93,7 +93,8 @@ func (l *log) readOnce(chunk []byte, from commitlog.Position, maxBytes int) (_ [
 	e := l.extents[at]
 	if e.first > from {
 		l.mu.RUnlock()
-		return nil, 0, now, nil, l.store.damaged(Damage{Log: l.id, From: from, To: e.first})
+		next, err := l.pass(from, e.first)
+		return chunk, next, now, nil, err
 	}
 	e.segment.acquire()
 	l.mu.RUnlock()
@@ -129,16 +130,16 @@ func (l *log) readable(from commitlog.Position) error {
 	return nil
 }
 
-// hole is the damage when from stands behind all extents and is not in the tail either.
-func (l *log) hole(from commitlog.Position, tail []tailEntry, now state) error {
+// hole is the damage when from stands behind all extents and is not in the tail either, and where to go on when it was given up.
+func (l *log) hole(from commitlog.Position, tail []tailEntry, now state) (commitlog.Position, error) {
 	to := now.next
 	if len(tail) > 0 {
 		to = tail[0].base
 	}
 	if from >= to {
-		return nil
+		return from, nil
 	}
-	return l.store.damaged(Damage{Log: l.id, From: from, To: to})
+	return l.pass(from, to)
 }
 
 // readExtent reads batches from the one that holds from, up to about maxBytes, and says where it ended. The batches lie in buffer.
@@ -226,9 +227,12 @@ func (l *log) PositionAt(ctx context.Context, t time.Time) (commitlog.Position, 
 
 	millis := ceilMillis(t)
 	reached := now.first // everything before it is too old
+	var err error
 	for _, e := range extents {
-		if e.first > reached {
-			return 0, l.store.damaged(Damage{Log: l.id, From: reached, To: e.first})
+		for reached < e.first {
+			if reached, err = l.pass(reached, e.first); err != nil {
+				return 0, err
+			}
 		}
 		if e.maxTimestamp >= millis {
 			if p, err := l.positionInExtent(e, now.first, millis); err != nil || p >= 0 {
@@ -237,8 +241,13 @@ func (l *log) PositionAt(ctx context.Context, t time.Time) (commitlog.Position, 
 		}
 		reached = max(reached, e.next)
 	}
-	if err := l.hole(reached, tail, now); err != nil {
-		return 0, err
+	for next := reached; ; reached = next {
+		if next, err = l.hole(reached, tail, now); err != nil {
+			return 0, err
+		}
+		if next == reached {
+			break
+		}
 	}
 	p, err := positionInTail(tail, now.first, millis)
 	if err == nil && p < 0 {

@@ -54,6 +54,9 @@ func (s *Store) recover() error {
 		}
 		l.ahead = l.now
 	}
+	if err := s.loadLost(); err != nil {
+		return err
+	}
 	s.reportHoles()
 
 	w, err := s.createJournal(last.header.number+1, last.next, nil)
@@ -284,8 +287,8 @@ func (l *log) holes() []Damage {
 	var holes []Damage
 	reached := l.now.first
 	look := func(first, next commitlog.Position) {
-		if first > reached {
-			holes = append(holes, Damage{Log: l.id, From: reached, To: first})
+		for _, p := range l.givenUp.without(interval{reached, first}) {
+			holes = append(holes, Damage{Log: l.id, From: p.from, To: p.to})
 		}
 		reached = max(reached, next)
 	}
