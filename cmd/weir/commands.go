@@ -26,6 +26,7 @@ type commands struct {
 	Put        putCommand        `cmd:"" help:"Write lines to a stream, from stdin or files."`
 	Tail       tailCommand       `cmd:"" help:"Print the records of a stream as they come."`
 	Ls         lsCommand         `cmd:"" help:"List streams, or the shards of one."`
+	Doctor     doctorCommand     `cmd:"" help:"Say whether a data directory is sound, and repair it."`
 	Bench      benchCommand      `cmd:"" help:"Measure how fast a server takes and gives records."`
 	Demo       demoCommand       `cmd:"" help:"Watch a whole scenario run."`
 	Gen        genCommand        `cmd:"" help:"Write the input of a scenario, and what must come out."`
@@ -82,10 +83,16 @@ func run(ctx context.Context, t *terminal, args []string) (code int) {
 		return exitOK // asked to stop, and stopped
 	case errors.Is(err, errQuiet):
 		return exitFailed
+	case errors.Is(err, errUnknown):
+		fmt.Fprintln(t.err, "weir:", err)
+		return exitUsage
 	}
 	fmt.Fprintln(t.err, "weir:", err)
 	return exitFailed
 }
+
+// errUnknown ends a command that can say neither yes nor no with the exit code of what was not understood.
+var errUnknown = errors.New("it cannot be told")
 
 // errQuiet fails a command that has said why already.
 var errQuiet = errors.New("failed")

@@ -77,6 +77,8 @@ func TestNotUnderstood(t *testing.T) {
 		{"completion tcsh", "bash"},
 		{"help nothing", "nothing"},
 		{"config", "check"},
+		{"doctor --yes", "--repair"},
+		{"doctor --repair --snapshot", "without its lock"},
 	} {
 		stdout, stderr, code := weir(t, nil, "", strings.Fields(row.args)...)
 		if code != exitUsage || !strings.Contains(stderr, row.says) || stdout != "" {
@@ -97,7 +99,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},
 		{[]string{"demo", "tolls", "--ch"}, "--check"},
-		{[]string{"nothing", ""}, "bench completion config demo dev env gen help init keys ls put serve tail version"},
+		{[]string{"nothing", ""}, "bench completion config demo dev doctor env gen help init keys ls put serve tail version"},
 	} {
 		stdout, _, code := weir(t, nil, "", append([]string{"__complete", "--"}, row.words...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); got != row.want || code != exitOK {

@@ -31,6 +31,7 @@ type metrics struct {
 	refusing    prometheus.Gauge
 	behind      *prometheus.CounterVec
 	damages     prometheus.Counter
+	passedOver  prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -77,8 +78,11 @@ func newMetrics() *metrics {
 		damages: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "weir_disklog_damages_total", Help: "Reads that met bytes which are not what was written. Any rise means a failing device; the log says where.",
 		}),
+		passedOver: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "weir_disklog_passed_over_total", Help: "Reads that went on behind records that weir doctor --repair had given up; the log says where.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.requestSeconds, m.bytesIn, m.bytesOut, m.syncSeconds, m.syncBytes, m.appends, m.layouts, m.merges, m.dropped,
+	m.registry.MustRegister(m.passedOver, m.requests, m.requestSeconds, m.bytesIn, m.bytesOut, m.syncSeconds, m.syncBytes, m.appends, m.layouts, m.merges, m.dropped,
 		m.refusing, m.behind, m.damages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -139,6 +143,9 @@ func (n *Node) observeLog(event disklog.Event) {
 	case disklog.Lost:
 		m.damages.Inc()
 		n.logger.Error("a segment file is missing or damaged: what it held cannot be read until it is restored", "file", e.File, "err", e.Err)
+	case disklog.PassedOver:
+		m.passedOver.Inc()
+		n.logger.Warn("a reader passed over records that a repair gave up", n.damageAttrs(disklog.Damage{Log: e.Log, From: e.From, To: e.To})...)
 	case disklog.Damaged:
 		m.damages.Inc()
 		n.logger.Error("stored bytes are damaged or missing", n.damageAttrs(e.Damage)...)

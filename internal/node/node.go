@@ -26,6 +26,7 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/controller"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
@@ -34,9 +35,9 @@ import (
 
 // Names inside the data directory.
 const (
-	logDir     = "log"     // every stream's records and the control log
-	controlDir = "control" // snapshots of the catalog
-	secretName = "secret"  // 32 bytes that sign iterators and page tokens
+	logDir     = datadir.Log
+	controlDir = datadir.Control
+	secretName = datadir.Secret
 )
 
 // controlLog is the log of the control plane: the first of the system's own.
@@ -191,7 +192,7 @@ func (n *Node) openControl(ctx context.Context, fs vfs.FS, now clock.Clock, test
 
 // loadSecret reads the secret of this data directory, or makes it.
 func loadSecret(fs vfs.FS) ([]byte, error) {
-	const size = 32
+	const size = datadir.SecretBytes
 	secret, err := secretfile.Read(fs, secretName, size)
 	if fault.Is(err, fault.NotFound) {
 		secret = make([]byte, size)

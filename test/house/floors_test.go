@@ -36,6 +36,7 @@ var floors = []struct {
 }{
 	{"internal/fault", ground},
 	{"internal/clock", ground},
+	{"internal/datadir", ground},
 	{"internal/vfs", ground},
 	{"internal/arn", ground},
 	{"internal/quota", ground},
@@ -78,6 +79,7 @@ var floors = []struct {
 	{"internal/console", edge},
 
 	{"internal/node", roof},
+	{"internal/doctor", roof},
 	{"internal/scenario", roof},
 	{"internal/agent", roof},
 	{"internal/deploy", roof},

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
@@ -275,7 +276,9 @@ func client(t *testing.T, n *node.Node, key keyPair, region string) *kinesis.Cli
 	transport := new(http.Transport)
 	t.Cleanup(transport.CloseIdleConnections)
 	return kinesis.New(kinesis.Options{
-		Region: region, BaseEndpoint: aws.String("http://" + n.Addr()), HTTPClient: &http.Client{Transport: transport}, Retryer: aws.NopRetryer{},
+		Region: region, BaseEndpoint: aws.String("http://" + n.Addr()), HTTPClient: &http.Client{Transport: transport},
+		// The SDK closes a request's body while the transport may still look for its end; then the connection goes, and with it an answer that is long.
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 10 * time.Millisecond }),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: cmp.Or(key.Secret, "any")}, nil
 		}),

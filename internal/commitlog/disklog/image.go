@@ -202,6 +202,9 @@ func (im *Image) read() error {
 	if err := im.readJournals(names.journals); err != nil {
 		return err
 	}
+	if err := im.recoverLost(); err != nil {
+		return err
+	}
 	for _, l := range s.logs {
 		l.givenUp = lost.of(l.id)
 	}

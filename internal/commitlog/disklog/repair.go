@@ -55,7 +55,6 @@ type Plan struct {
 
 	newJournal bool // the journals are laid out, and a new one begins
 	salvage    []*segmentFile
-	recovered  map[uint64][]proved // of lost segments, by number
 	quarantine []string
 	lost       lostRows
 	claims     map[commitlog.ID]Claim
@@ -70,11 +69,8 @@ type proved struct {
 // Plan says what a repair would do. Verify comes before it. claims are the logs that their owners know; nil when the owners could not be asked, and then
 // every log is kept as it is found.
 func (im *Image) Plan(now time.Time, claims map[commitlog.ID]Claim) (*Plan, error) {
-	p := &Plan{claims: claims, recovered: make(map[uint64][]proved)}
+	p := &Plan{claims: claims}
 	p.newJournal = im.rebuilt || im.breaks > 0 || slices.ContainsFunc(im.journals, func(j salvaged) bool { return j.guessed || !j.readable })
-	if err := im.recoverLost(p); err != nil {
-		return nil, err
-	}
 	damaged := make(map[string]bool)
 	cut := make(map[commitlog.ID][]interval) // positions inside damaged files
 	for _, f := range im.findings {
@@ -96,9 +92,10 @@ func (im *Image) Plan(now time.Time, claims map[commitlog.ID]Claim) (*Plan, erro
 	}
 	for _, ref := range im.lostFiles {
 		if slices.Contains(im.names, segmentName(ref.number)) {
-			p.take(segmentName(ref.number), fmt.Sprintf("its index is damaged; %d pieces of logs in it were proved and are written to a new file", len(p.recovered[ref.number])))
+			p.take(segmentName(ref.number), "its index is damaged; the pieces in it whose log was proved are written to a new file")
 		}
 	}
+	p.salvage = append(p.salvage, im.recovering...)
 	if im.rebuilt {
 		for _, f := range im.findings {
 			if f.Kind == SegmentLost && !slices.Contains(p.quarantine, f.File) && slices.Contains(im.names, f.File) {
@@ -123,18 +120,6 @@ func (im *Image) Plan(now time.Time, claims map[commitlog.ID]Claim) (*Plan, erro
 		gaps := im.gaps(l)
 		for _, c := range cut[l.id] {
 			gaps = append(gaps, l.givenUp.without(c)...)
-		}
-		for _, pieces := range p.recovered {
-			for _, e := range pieces {
-				if e.log != l.id {
-					continue
-				}
-				var rest []interval
-				for _, g := range gaps {
-					rest = append(rest, intervals{{e.first, e.next}}.without(g)...)
-				}
-				gaps = rest
-			}
 		}
 		for _, g := range gaps {
 			p.giveUp(now, l.id, g, "")
@@ -232,9 +217,9 @@ func (im *Image) loseEnds(p *Plan, now time.Time) {
 	}
 }
 
-// recoverLost finds what can be proved of segment files whose index or footer is damaged. The manifest has the checksum of the index, which proves all of it
-// wherever it stands; a row of a damaged index is believed when whole batches fill exactly what it says, and the log that it names misses exactly that.
-func (im *Image) recoverLost(p *Plan) error {
+// recoverLost gives the logs what can be proved of segment files whose index or footer is damaged. The manifest has the checksum of the index, which proves all
+// of it wherever it stands; a row of a damaged index is believed when whole batches fill exactly what it says, and the log that it names misses exactly that.
+func (im *Image) recoverLost() error {
 	for _, ref := range im.lostFiles {
 		if !slices.Contains(im.names, segmentName(ref.number)) {
 			continue
@@ -245,36 +230,90 @@ func (im *Image) recoverLost(p *Plan) error {
 		}
 		seg := &segmentFile{store: im.store, file: f, footer: segment.Footer{Number: ref.number, Class: ref.class}}
 		seg.refs.Store(1)
+		im.recovering = append(im.recovering, seg)
 		size, err := f.Size()
 		if err != nil {
-			seg.release()
 			return err
 		}
 		end := im.batchesEnd(seg, min(size, ref.size))
 		index := make([]byte, max(0, min(size, ref.size-segment.FooterSize)-end))
 		if err := readFull(f, index, end); err != nil {
-			seg.release()
 			return err
 		}
-		footer := segment.Footer{Number: ref.number, Class: ref.class, IndexOffset: end, IndexLength: int64(len(index)), IndexCRC: ref.indexCRC}
-		rows, err := segment.DecodeIndex(index, footer)
+		rows, err := segment.DecodeIndex(index, segment.Footer{IndexOffset: end, IndexLength: int64(len(index)), IndexCRC: ref.indexCRC})
 		if err != nil {
 			rows = segment.SalvageIndex(index, end)
 		}
+		var pieces []proved
 		for _, row := range rows {
 			if l := im.store.logs[row.Log]; l != nil && im.proves(l, seg, row) {
-				e := newExtent(seg, row)
-				e.marks = 0
-				p.recovered[ref.number] = append(p.recovered[ref.number], proved{e, row.Log})
+				pieces = append(pieces, proved{newExtent(seg, row), row.Log})
 			}
 		}
-		if len(p.recovered[ref.number]) == 0 {
-			seg.release()
-		} else {
-			im.recovering = append(im.recovering, seg)
+		for _, p := range append(pieces, im.recoverNameless(seg, end, pieces)...) {
+			p.marks, p.marksOffset, p.marksCRC = 1, 0, 0 // reading starts at the beginning
+			l := im.store.logs[p.log]
+			l.extents = append(l.extents, p.extent)
+			slices.SortFunc(l.extents, func(a, b extent) int { return cmp.Compare(a.first, b.first) })
 		}
 	}
 	return nil
+}
+
+// recoverNameless finds the log of batches that no row of the index names any more: they are the piece of the one log that misses exactly these positions.
+func (im *Image) recoverNameless(seg *segmentFile, end int64, named []proved) (found []proved) {
+	slices.SortFunc(named, func(a, b proved) int { return cmp.Compare(a.offset, b.offset) })
+	at := int64(0)
+	for i := 0; i <= len(named); i++ {
+		until := end
+		if i < len(named) {
+			until = named[i].offset
+		}
+		if e, ok := im.runOfBatches(seg, at, until); ok {
+			var owners []commitlog.ID
+			for _, l := range im.store.sortedLogs() {
+				missing := slices.Contains(im.gaps(l), interval{max(e.first, l.now.first), e.next})
+				elsewhere := slices.ContainsFunc(named, func(p proved) bool { return p.log == l.id && p.next > e.first && p.first < e.next })
+				if missing && !elsewhere {
+					owners = append(owners, l.id)
+				}
+			}
+			if len(owners) == 1 {
+				found = append(found, proved{e, owners[0]})
+			}
+		}
+		if i < len(named) {
+			at = named[i].end()
+		}
+	}
+	return found
+}
+
+// runOfBatches is the piece that whole batches make up which fill a stretch of a file and follow on each other.
+func (im *Image) runOfBatches(seg *segmentFile, from, to int64) (extent, bool) {
+	e := extent{segment: seg, offset: from, length: to - from, next: maxPosition}
+	x := (&log{store: im.store}).scan(e, verifyWindow)
+	for x.offset < to {
+		head, err := x.bytes(peekBytes)
+		if err != nil || len(head) < peekBytes {
+			return e, false
+		}
+		info, err := batch.Peek(head)
+		if err != nil || x.offset > from && info.Base != x.position || int64(info.Size) > to-x.offset {
+			return e, false
+		}
+		raw, err := x.bytes(info.Size)
+		if err != nil || batch.Check(raw) != nil {
+			return e, false
+		}
+		if x.offset == from {
+			e.first = info.Base
+		}
+		x.position, x.offset = info.Next(), x.offset+int64(info.Size)
+		e.maxTimestamp = max(e.maxTimestamp, info.MaxTimestamp)
+	}
+	e.next = x.position
+	return e, to > from
 }
 
 // batchesEnd is where the batches at the beginning of a file end, back to back. size bounds the file.
@@ -305,7 +344,6 @@ func (im *Image) proves(l *log, seg *segmentFile, row segment.Extent) bool {
 		return false
 	}
 	e := newExtent(seg, row)
-	e.marks = 0
 	x := l.scan(e, verifyWindow)
 	for x.position < e.next {
 		raw, info, err := x.at(x.position)
@@ -425,21 +463,6 @@ func (im *Image) writeSalvage(ctx context.Context, plan *Plan) (map[uint64]*segm
 			return nil, err
 		}
 		made[seg.footer.Number] = fresh
-	}
-	for number, pieces := range plan.recovered {
-		slices.SortFunc(pieces, func(a, b proved) int { return cmp.Or(a.log.Compare(b.log), cmp.Compare(a.first, b.first)) })
-		fresh, _, err := s.writeSegment(pieces[0].segment.footer.Class, func(w *segment.Writer) error {
-			for _, e := range pieces {
-				if err := im.copyExtent(ctx, w, s.logs[e.log], e.extent); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		made[number] = fresh
 	}
 	if !plan.newJournal {
 		return made, nil

@@ -1,0 +1,23 @@
+// Package datadir names what is in a data directory.
+//
+// It owns the names, which the server, doctor, backup and restore must agree on. What the files hold belongs to those who write them.
+//
+// There is only this file.
+package datadir
+
+// Names in a data directory.
+const (
+	Log        = "log"        // every stream's records and the control log: commitlog/disklog
+	Control    = "control"    // snapshots of the catalog: fold
+	Keys       = "keys.json"  // access keys: auth
+	Secret     = "secret"     // 32 bytes that sign iterators and page tokens
+	TLS        = "tls"        // the server's authority and certificate: edge
+	Quarantine = "quarantine" // what repairs took out of use, a directory each
+	Pins       = "pins"       // what a backup that is under way holds on to: see backup
+)
+
+// SecretBytes is the size of Secret.
+const SecretBytes = 32
+
+// ControlName is what the snapshots in Control call the control log.
+const ControlName = "control"

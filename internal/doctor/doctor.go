@@ -1,0 +1,373 @@
+// Package doctor says whether a data directory is sound, and repairs one that is not.
+//
+// It owns the view of the whole directory: log files, control log and its snapshots, streams against logs, keys. Which bytes of a log are damaged and how they are
+// taken out of use belongs to commitlog/disklog; what people type and read belongs to cmd/weir.
+//
+// Nothing here needs a server, and none may run: what a running server knows of damage is on its console.
+//
+// Read Examine, then treat.go.
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/weir-stream/weir/internal/auth"
+	"github.com/weir-stream/weir/internal/auth/secretfile"
+	"github.com/weir-stream/weir/internal/catalog"
+	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
+	"github.com/weir-stream/weir/internal/commitlog/disklog"
+	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold"
+	"github.com/weir-stream/weir/internal/record"
+	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/vfs"
+)
+
+// Options say what to look at.
+type Options struct {
+	FS vfs.FS // the data directory
+	// Unlocked looks without taking the directory's lock: for a copy that nobody writes to. Such a directory cannot be repaired.
+	Unlocked bool
+	// Progress, if not nil, is told how many bytes of how many have been checked.
+	Progress func(done, total int64)
+}
+
+// Finding is one thing that is wrong, or worth knowing.
+type Finding struct {
+	Kind disklog.FindingKind `json:"kind"`
+	Text string              `json:"text"`
+
+	File string `json:"file,omitempty"` // in the data directory
+	Byte *int64 `json:"byte,omitempty"`
+
+	// Of records: the log they are in, and of a stream's the stream and shard.
+	Log     string `json:"log,omitempty"`
+	Stream  string `json:"stream,omitempty"`
+	Account string `json:"account,omitempty"`
+	Region  string `json:"region,omitempty"`
+	Shard   string `json:"shard,omitempty"`
+	// FirstPosition and LastPosition are positions in the log, both included.
+	FirstPosition *int64 `json:"firstPosition,omitempty"`
+	LastPosition  *int64 `json:"lastPosition,omitempty"`
+	// AfterSequence and BeforeSequence are the sequence numbers around the records: those of the nearest records that are whole, or of the shard's ends.
+	AfterSequence  string `json:"afterSequenceNumber,omitempty"`
+	BeforeSequence string `json:"beforeSequenceNumber,omitempty"`
+}
+
+// Report is the outcome of a look.
+type Report struct {
+	Sound    bool            `json:"sound"`
+	Findings []Finding       `json:"findings"` // what is wrong
+	Notes    []Finding       `json:"notes"`    // what is not wrong
+	Streams  int             `json:"streams"`
+	Logs     int             `json:"logs"`
+	Checked  disklog.Checked `json:"checked"`
+	// ControlUntil is the time of the last control command that could be read.
+	ControlUntil time.Time `json:"controlUntil,omitzero"`
+}
+
+// Examination is a directory under examination. Close it.
+type Examination struct {
+	Report Report
+
+	options  Options
+	image    *disklog.Image
+	state    *catalog.State // as far as it could be read
+	whole    bool           // state is the newest
+	snapshot commitlog.Position
+	put      []aside // files beside the logs that a repair takes out of use
+	hopeless []string
+}
+
+// aside is a file that goes to the quarantine.
+type aside struct{ file, why string }
+
+// Examine looks at everything in a data directory and changes nothing.
+//
+// Faults: NotFound when there is no data directory; Conflict when a server runs there; Unsupported when a newer Weir wrote it; otherwise what keeps the disk
+// from being read. Damage is no error: it is in the Report.
+func Examine(ctx context.Context, o Options) (_ *Examination, err error) {
+	if _, err := o.FS.Stat(datadir.Log); err != nil {
+		return nil, fault.Wrap(err, "this is no data directory")
+	}
+	x := &Examination{options: o}
+	if x.image, err = disklog.Examine(o.FS, datadir.Log, !o.Unlocked); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			x.Close()
+		}
+	}()
+	total := x.image.Bytes()
+	progress := o.Progress
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	if x.Report.Checked, err = x.image.Verify(ctx, func(done int64) { progress(done, total) }); err != nil {
+		return nil, err
+	}
+	if err := x.readControl(ctx); err != nil {
+		return nil, err
+	}
+	for _, f := range x.image.Findings() {
+		x.add(ctx, f)
+	}
+	x.compare()
+	x.others()
+	x.Report.Logs, x.Report.Streams = len(x.image.Logs()), x.state.Len()
+	x.Report.Sound = len(x.Report.Findings) == 0
+	return x, nil
+}
+
+// Close gives the directory back.
+func (x *Examination) Close() { x.image.Close() }
+
+// add turns what the log store found into words about streams.
+func (x *Examination) add(ctx context.Context, f disklog.Finding) {
+	out := Finding{Kind: f.Kind, Text: f.Text}
+	if f.File != "" {
+		out.File = path.Join(datadir.Log, f.File)
+		if f.At > 0 || f.To > 0 {
+			out.Byte = &f.At
+		}
+	}
+	if f.Positions {
+		last := f.Next - 1
+		out.Log, out.FirstPosition, out.LastPosition = f.Log.String(), &f.First, &last
+		if stream := x.state.StreamByGroup(f.Log.Group); stream != nil {
+			out.Stream, out.Account, out.Region, out.Shard = stream.Name, stream.Account, stream.Region, streams.ShardID(f.Log.Member)
+			out.Text = fmt.Sprintf("stream %s (account %s, %s), %s: %s", stream.Name, stream.Account, stream.Region, out.Shard, f.Text)
+			if shard := stream.Shard(f.Log.Member); shard != nil {
+				out.AfterSequence, out.BeforeSequence = x.around(ctx, f, shard)
+			}
+		} else if f.Log == (commitlog.ID{}) {
+			out.Text = "control log: " + f.Text
+		}
+	}
+	x.say(out, f.Note)
+}
+
+func (x *Examination) say(f Finding, note bool) {
+	if note {
+		x.Report.Notes = append(x.Report.Notes, f)
+	} else {
+		x.Report.Findings = append(x.Report.Findings, f)
+	}
+}
+
+// aroundBytes is how much is read to find the record behind a place.
+const aroundBytes = 64 << 10
+
+// around are the sequence numbers of the records next to what f says.
+func (x *Examination) around(ctx context.Context, f disklog.Finding, shard *catalog.Shard) (after, before string) {
+	created := shard.Created.Unix()
+	after, before = record.StartingSequenceNumber(created, shard.Number).String(), record.EndingSequenceNumber(created, shard.Number, shard.ClosedAt.Unix()).String()
+	log, err := x.image.Log(f.Log)
+	if err != nil {
+		return after, before
+	}
+	number := func(r *batch.Record) string {
+		return record.SequenceNumber{ShardCreated: created, Shard: shard.Number, Position: r.Position + shard.Base, ArrivalSecond: r.Timestamp / 1000}.String()
+	}
+	if f.First > 0 {
+		if chunk, err := log.Read(ctx, f.First-1, 1); err == nil {
+			var r batch.Record
+			for it := batch.Iterate(chunk.Batches); it.Next(&r) && r.Position < f.First; {
+				after = number(&r)
+			}
+		}
+	}
+	if chunk, err := log.Read(ctx, f.Next, aroundBytes); err == nil {
+		var r batch.Record
+		for it := batch.Iterate(chunk.Batches); it.Next(&r); {
+			if r.Position >= f.Next {
+				before = number(&r)
+				break
+			}
+		}
+	}
+	return after, before
+}
+
+// machine is the catalog as a replay drives it.
+type machine struct{ state *catalog.State }
+
+func (m *machine) Apply(at time.Time, position commitlog.Position, command []byte) ([]byte, error) {
+	next, result, err := catalog.Apply(m.state, at, position, command)
+	if err == nil {
+		m.state = next
+	}
+	return result, err
+}
+
+func (m *machine) Snapshot() (encode func() []byte) { return m.state.Encode }
+
+func (m *machine) Restore(snapshot []byte) error {
+	state, err := catalog.Decode(snapshot)
+	if err == nil {
+		m.state = state
+	}
+	return err
+}
+
+// readControl brings the catalog to where the control log ends, as the server does when it starts.
+func (x *Examination) readControl(ctx context.Context) error {
+	m := &machine{catalog.Empty()}
+	x.state = m.state
+	files, err := fold.Snapshots(x.options.FS, datadir.Control, datadir.ControlName)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	replay := fold.NewReplay(datadir.ControlName, m)
+	for _, file := range slices.Backward(files) {
+		name := path.Join(datadir.Control, file.Name)
+		restored, err := replay, file.Err
+		if err == nil && x.snapshot == 0 {
+			if restored, err = fold.Restore(x.options.FS, datadir.Control, file.Name, datadir.ControlName, m); err == nil {
+				replay, x.snapshot = restored, file.Next
+			}
+		}
+		if fault.Is(err, fault.Unsupported) {
+			return fault.Wrap(err, "%s", name)
+		}
+		if err != nil {
+			x.say(Finding{Kind: disklog.ControlDamaged, File: name, Text: fmt.Sprintf("%s: %v", name, err)}, false)
+			x.put = append(x.put, aside{name, "the snapshot is damaged; the one before it is taken"})
+		}
+	}
+	x.state = m.state
+	x.whole, err = x.replayControl(ctx, replay)
+	x.state = m.state
+	x.Report.ControlUntil = replay.Time()
+	return err
+}
+
+// replayControl applies the control log behind a snapshot, as far as that goes, and says whether it is all there.
+func (x *Examination) replayControl(ctx context.Context, replay *fold.Replay) (whole bool, err error) {
+	refuse := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		x.say(Finding{Kind: disklog.ControlDamaged, Log: commitlog.ID{}.String(), Text: text}, false)
+		x.hopeless = append(x.hopeless, text)
+	}
+	log, err := x.image.Log(commitlog.ID{})
+	if fault.Is(err, fault.NotFound) {
+		if x.snapshot > 0 {
+			refuse("the control log is missing: only what the snapshot at %d knows is left", x.snapshot)
+			return false, nil
+		}
+		return true, nil // nothing was ever said
+	}
+	if err != nil {
+		return false, err
+	}
+	bounds, err := log.Bounds(ctx)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case replay.Next() < bounds.First:
+		refuse("the control log begins at %d, and no whole snapshot reaches it: the best ends at %d", bounds.First, replay.Next())
+		return false, nil
+	case replay.Next() > bounds.Next:
+		x.say(Finding{Kind: disklog.ControlDamaged, Text: fmt.Sprintf("the control log ends at %d, before the snapshot that was made at %d: the log has lost its end", bounds.Next, replay.Next())}, false)
+		return true, nil // the snapshot has all that is left
+	}
+	for at := replay.Next(); at < bounds.Next; {
+		chunk, err := log.Read(ctx, at, 1<<20)
+		if _, damaged := disklog.DamageOf(err); damaged {
+			return false, nil // the log store says where
+		}
+		if err != nil {
+			return false, err
+		}
+		var r batch.Record
+		it := batch.Iterate(chunk.Batches)
+		for it.Next(&r) {
+			if r.Position < at {
+				continue
+			}
+			if err := replay.Apply(r.Position, r.Timestamp, r.Value); fault.Is(err, fault.Unsupported) {
+				return false, err
+			} else if err != nil {
+				refuse("control log at %d: %v", r.Position, err)
+				return false, nil
+			}
+		}
+		if chunk.Next == at {
+			return false, it.Err()
+		}
+		at = chunk.Next
+	}
+	return true, nil
+}
+
+// compare holds the streams against the logs.
+func (x *Examination) compare() {
+	if !x.whole {
+		return // a stream that a lost command made would be missing for no fault of its own
+	}
+	for _, info := range x.image.Logs() {
+		if info.ID.Group == 0 {
+			continue
+		}
+		stream := x.state.StreamByGroup(info.ID.Group)
+		if stream == nil || stream.Shard(info.ID.Member) == nil {
+			x.say(Finding{Kind: disklog.LogNoStream, Log: info.ID.String(), Text: fmt.Sprintf("log %s belongs to no stream: nobody reads its positions %d to %d", info.ID, info.Bounds.First, info.Bounds.Next)}, true)
+		}
+	}
+	for stream := range x.state.All() {
+		if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
+			continue // its logs are being made or removed
+		}
+		for i := range stream.Shards {
+			shard := &stream.Shards[i]
+			if shard.Status != catalog.Open && shard.Status != catalog.Closed {
+				continue
+			}
+			if _, err := x.image.Log(streams.LogID(stream, shard.Number)); err != nil {
+				x.say(Finding{Kind: disklog.StreamNoLog, Stream: stream.Name, Account: stream.Account, Region: stream.Region, Shard: streams.ShardID(shard.Number),
+					Log: streams.LogID(stream, shard.Number).String(), Text: fmt.Sprintf("stream %s (account %s, %s): the log of %s is missing", stream.Name, stream.Account, stream.Region, streams.ShardID(shard.Number))}, false)
+			}
+		}
+	}
+}
+
+// others looks at the files beside the logs.
+func (x *Examination) others() {
+	bad := func(file string, err error, why string) {
+		x.say(Finding{Kind: disklog.FileDamaged, File: file, Text: fmt.Sprintf("%s: %v", file, err)}, false)
+		x.put = append(x.put, aside{file, why})
+	}
+	if _, err := auth.OpenStore(x.options.FS, clock.Real, nil); err != nil {
+		bad(datadir.Keys, err, "no client is known until weir keys create makes a key")
+	}
+	secret, err := secretfile.Read(x.options.FS, datadir.Secret, datadir.SecretBytes)
+	if err == nil && len(secret) != datadir.SecretBytes {
+		err = fault.New(fault.Corrupt, "%d bytes instead of %d", len(secret), datadir.SecretBytes)
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		bad(datadir.Secret, err, "the next start makes another; iterators that are out are refused, and clients get new ones")
+	}
+	for _, dir := range []string{datadir.Control, datadir.Pins} {
+		names, err := x.options.FS.List(dir)
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if dir == datadir.Pins || path.Ext(name) == ".bad" || name == "snapshot.tmp" {
+				file := path.Join(dir, name)
+				x.say(Finding{Kind: disklog.Orphan, File: file, Text: file + " counts for nothing"}, true)
+			}
+		}
+	}
+	slices.SortStableFunc(x.Report.Findings, func(a, b Finding) int { return cmp.Compare(a.File, b.File) })
+}
