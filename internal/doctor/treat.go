@@ -83,13 +83,15 @@ func (x *Examination) claims() map[commitlog.ID]disklog.Claim {
 	for stream := range x.state.All() {
 		for i := range stream.Shards {
 			shard := &stream.Shards[i]
-			claim := disklog.Claim{Retention: stream.Retention()}
+			claim := disklog.Claim{Retention: stream.Retention(), Optional: stream.Status == catalog.Creating || stream.Status == catalog.Deleting}
 			switch shard.Status {
 			case catalog.Open:
 			case catalog.Closed:
 				claim.Sealed, claim.End = true, shard.End-shard.Base
-			default:
-				continue // its log is being made or removed: the server does so again
+			case catalog.Opening:
+				claim.Optional = true // its log is being made; the server does so again
+			case catalog.Expired:
+				continue // its log is being removed, and nobody reads it
 			}
 			claims[streams.LogID(stream, shard.Number)] = claim
 		}

@@ -159,7 +159,7 @@ func layOutAndSnapshot(t *testing.T, dir string) {
 	ended := make(chan error, 1)
 	go func() { ended <- control.Run(ctx) }()
 	for i := range 3*every + 2 {
-		must(t, control.AddTags(t.Context(), catalog.AddTags{Account: "000000000000", Region: "us-east-1", Name: "demand", Tags: map[string]string{fmt.Sprint("n", i%5): fmt.Sprint(i)}}))
+		must(t, control.Propose(t.Context(), catalog.AddTags{Account: "000000000000", Region: "us-east-1", Name: "demand", Tags: map[string]string{fmt.Sprint("n", i%5): fmt.Sprint(i)}}))
 	}
 	for {
 		bounds, err := log.Bounds(t.Context())
@@ -167,7 +167,7 @@ func layOutAndSnapshot(t *testing.T, dir string) {
 		if bounds.First > 0 {
 			break
 		}
-		must(t, control.AddTags(t.Context(), catalog.AddTags{Account: "000000000000", Region: "us-east-1", Name: "demand", Tags: map[string]string{"more": fmt.Sprint(bounds.Next)}}))
+		must(t, control.Propose(t.Context(), catalog.AddTags{Account: "000000000000", Region: "us-east-1", Name: "demand", Tags: map[string]string{"more": fmt.Sprint(bounds.Next)}}))
 	}
 	select {
 	case <-laidOut:

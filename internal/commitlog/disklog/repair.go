@@ -31,6 +31,7 @@ type Claim struct {
 	Retention time.Duration
 	Sealed    bool               // it ended, at End
 	End       commitlog.Position // with Sealed
+	Optional  bool               // it may not have been made yet: kept where it is found, and not made where it is not
 	// AtLeast is a position that the log is known to have reached; for the control log that of its newest snapshot. What is missing below it is covered: the
 	// owner does not need it.
 	AtLeast commitlog.Position
@@ -176,7 +177,7 @@ func (im *Image) applyClaims(p *Plan) {
 		}
 	}
 	for id, claim := range p.claims {
-		if s.logs[id] != nil || s.dead.has(id) {
+		if s.logs[id] != nil || s.dead.has(id) || claim.Optional {
 			continue
 		}
 		l := &log{store: s, id: id, now: state{exists: true, retention: claim.Retention, first: aheadPositions, next: aheadPositions}}
