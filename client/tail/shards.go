@@ -9,52 +9,69 @@ import (
 
 // shardPlan decides which shards are read when: a shard after the parents it came from, so that the records of a key keep
 // their order across a reshard. A parent that is not listed has expired and is waited for by nobody.
+//
+// Shards become known in three ways: they were listed at the beginning, a parent that was read to its end named them, or they
+// were listed when a shard that was to be read turned out to have expired.
 type shardPlan struct {
 	parents map[string][]string // of every shard that is known
-	open    map[string]bool     // known to take records when it was listed
 	waiting map[string]bool     // known and not begun
 	reading map[string]bool
 }
 
-func newShardPlan(all []types.Shard) *shardPlan {
-	p := &shardPlan{parents: map[string][]string{}, open: map[string]bool{}, waiting: map[string]bool{}, reading: map[string]bool{}}
-	for _, shard := range all {
-		id := aws.ToString(shard.ShardId)
-		p.parents[id] = nil
-		for _, parent := range []*string{shard.ParentShardId, shard.AdjacentParentShardId} {
-			if parent != nil {
-				p.parents[id] = append(p.parents[id], *parent)
-			}
-		}
-		p.waiting[id] = true
-		p.open[id] = shard.SequenceNumberRange == nil || shard.SequenceNumberRange.EndingSequenceNumber == nil
-	}
-	return p
+func newShardPlan() *shardPlan {
+	return &shardPlan{parents: map[string][]string{}, waiting: map[string]bool{}, reading: map[string]bool{}}
 }
 
-// begin gives the shards to read first: those whose parents are gone, or, from the latest record on, those that are open.
-func (p *shardPlan) begin(latest bool) []string {
-	if latest {
-		for id := range p.waiting {
-			if !p.open[id] {
-				delete(p.waiting, id)
-			}
+// begin gives the shards to read first: of those listed, the ones whose parents are gone; from the latest record on, the ones that
+// are open and not the children of any that is. Such children are there when the stream was resharded between two pages of the
+// list, and are read after their parents like all that come later.
+func (p *shardPlan) begin(all []types.Shard, latest bool) []string {
+	p.add(all)
+	if !latest {
+		return p.ready()
+	}
+	open := map[string]bool{}
+	for _, shard := range all {
+		open[aws.ToString(shard.ShardId)] = shard.SequenceNumberRange == nil || shard.SequenceNumberRange.EndingSequenceNumber == nil
+	}
+	var follows func(id string) bool // whether a shard is open or comes from one that is
+	follows = func(id string) bool { return open[id] || slices.ContainsFunc(p.parents[id], follows) }
+	for id := range p.waiting {
+		if !follows(id) {
+			delete(p.waiting, id)
 		}
 	}
 	return p.ready()
 }
 
-// finish notes that a shard was read to its end and gives those that may be read now.
-func (p *shardPlan) finish(id string, children []types.ChildShard) []string {
-	delete(p.reading, id)
-	for _, child := range children {
-		childID := aws.ToString(child.ShardId)
-		if _, known := p.parents[childID]; known {
-			continue // listed at the beginning, or named by its other parent
+// add makes those shards known that are not.
+func (p *shardPlan) add(listed []types.Shard) {
+	for _, shard := range listed {
+		var parents []string
+		for _, parent := range []*string{shard.ParentShardId, shard.AdjacentParentShardId} {
+			if parent != nil {
+				parents = append(parents, *parent)
+			}
 		}
-		p.parents[childID] = child.ParentShards
-		p.waiting[childID] = true
+		p.know(aws.ToString(shard.ShardId), parents)
 	}
+}
+
+func (p *shardPlan) know(id string, parents []string) {
+	if _, known := p.parents[id]; known {
+		return // listed at the beginning, or named by its other parent
+	}
+	p.parents[id] = parents
+	p.waiting[id] = true
+}
+
+// finish notes how the reading of a shard ended and gives those shards that may be read now.
+func (p *shardPlan) finish(id string, end ending) []string {
+	delete(p.reading, id)
+	for _, child := range end.children {
+		p.know(aws.ToString(child.ShardId), child.ParentShards)
+	}
+	p.add(end.instead)
 	return p.ready()
 }
 

@@ -1,7 +1,7 @@
 // Package tail reads all shards of a stream together, and goes on in their children after a reshard.
 //
-// It owns which shards to read and where each one is: parents before children, iterators that expire, reads that are
-// refused. It keeps no checkpoints and decodes nothing: that is the caller's.
+// It owns which shards to read and where each one is: parents before children, iterators and shards that expire, reads that
+// are refused. It keeps no checkpoints and decodes nothing: that is the caller's.
 //
 // Read Reader.Run, then shards.go, which decides what is read next.
 package tail
@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ type API interface {
 
 // Options say where to begin and when to end. The zero value reads everything there is and waits for more.
 type Options struct {
-	// From is TRIM_HORIZON (the default), LATEST or AT_TIMESTAMP with At.
+	// From is TRIM_HORIZON (the default), LATEST or AT_TIMESTAMP with At. Shards that take over from those that are read are
+	// read from their first record, or from the first one at At.
 	From types.ShardIteratorType
 	At   time.Time
 	// UntilEnd ends each shard when its newest record was read, instead of waiting for more.
@@ -50,7 +52,8 @@ type Batch struct {
 	Records []types.Record
 	// Behind is how far the read is from the newest record of the shard. Zero is caught up.
 	Behind time.Duration
-	// Closed says that the shard has ended; its children, if any, are read from now on.
+	// Closed says that the shard has ended: a reshard closed it, and everything in it was read. Its children are read next, each
+	// once all its parents were read to their end, so that the records of a key come in their order.
 	Closed bool
 }
 
@@ -91,7 +94,7 @@ func (r *Reader) Run(ctx context.Context, emit func(Batch) error) error {
 		wg sync.WaitGroup
 		mu sync.Mutex // guards plan and makes emit one call at a time
 	)
-	plan := newShardPlan(all)
+	plan := newShardPlan()
 	// A child may be older than the time to begin at; from the latest record on, it is younger than the reading.
 	childFrom := types.ShardIteratorTypeTrimHorizon
 	if r.opts.From == types.ShardIteratorTypeAtTimestamp {
@@ -101,7 +104,7 @@ func (r *Reader) Run(ctx context.Context, emit func(Batch) error) error {
 	start = func(ids []string, from types.ShardIteratorType) {
 		for _, id := range ids {
 			wg.Go(func() {
-				children, err := r.readShard(ctx, id, from, func(b Batch) error {
+				end, err := r.readShard(ctx, id, from, func(b Batch) error {
 					mu.Lock()
 					defer mu.Unlock()
 					if ctx.Err() != nil {
@@ -114,13 +117,13 @@ func (r *Reader) Run(ctx context.Context, emit func(Batch) error) error {
 					return
 				}
 				mu.Lock()
-				next := plan.finish(id, children)
+				next := plan.finish(id, end)
 				mu.Unlock()
 				start(next, childFrom)
 			})
 		}
 	}
-	start(plan.begin(r.opts.From == types.ShardIteratorTypeLatest), r.opts.From)
+	start(plan.begin(all, r.opts.From == types.ShardIteratorTypeLatest), r.opts.From)
 	wg.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, ErrStop) {
 		return err
@@ -145,10 +148,17 @@ func (r *Reader) list(ctx context.Context) ([]types.Shard, error) {
 	}
 }
 
-// readShard reads one shard to its end, or with UntilEnd to its newest record. It gives the children of a shard that ended.
-func (r *Reader) readShard(ctx context.Context, shard string, from types.ShardIteratorType, emit func(Batch) error) ([]types.ChildShard, error) {
+// ending is how the reading of a shard ended.
+type ending struct {
+	children []types.ChildShard // of a shard that a reshard closed
+	instead  []types.Shard      // the stream's shards, when the last record of this one expired before it was read
+}
+
+// readShard reads one shard to its end, or with UntilEnd to its newest record.
+func (r *Reader) readShard(ctx context.Context, shard string, from types.ShardIteratorType, emit func(Batch) error) (ending, error) {
 	var iterator *string
 	var last string // the sequence number read last, which a new iterator goes on after
+	renewed := false // the iterator was refused, and no new one has been good yet
 	backoff := client.Backoff{Sleep: r.opts.Sleep, Patience: r.opts.Patience}
 	for {
 		var out *kinesis.GetRecordsOutput
@@ -161,25 +171,34 @@ func (r *Reader) readShard(ctx context.Context, shard string, from types.ShardIt
 		}
 		if err != nil {
 			var expired *types.ExpiredIteratorException
-			if errors.As(err, &expired) {
-				iterator = nil
+			var invalid *types.InvalidArgumentException
+			if errors.As(err, &expired) || errors.As(err, &invalid) && iterator != nil && !renewed {
+				iterator, renewed = nil, true // of a shard that is gone, asking for a new one says so
 				continue
 			}
 			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
+				return ending{}, context.Cause(ctx)
+			}
+			var instead []types.Shard
+			if client.NotFound(err) {
+				if instead, err = r.withoutShard(ctx, shard, err); err == nil {
+					return ending{instead: instead}, nil
+				}
+				iterator = nil
 			}
 			if !client.Retriable(err) {
-				return nil, fmt.Errorf("read %s: %w", shard, err)
+				return ending{}, fmt.Errorf("read %s: %w", shard, err)
 			}
 			if r.opts.Retried != nil {
 				r.opts.Retried(err)
 			}
 			if err := backoff.Wait(ctx, err); err != nil {
-				return nil, err
+				return ending{}, err
 			}
 			continue
 		}
 		backoff.Reset()
+		renewed = false
 		if n := len(out.Records); n > 0 {
 			last = aws.ToString(out.Records[n-1].SequenceNumber)
 		}
@@ -189,24 +208,34 @@ func (r *Reader) readShard(ctx context.Context, shard string, from types.ShardIt
 			Behind: time.Duration(aws.ToInt64(out.MillisBehindLatest)) * time.Millisecond,
 		}
 		if err := emit(batch); err != nil {
-			return nil, err
+			return ending{}, err
 		}
 		if batch.Closed {
-			return out.ChildShards, nil
+			return ending{children: out.ChildShards}, nil
 		}
 		if len(out.Records) > 0 {
 			continue
 		}
 		if r.opts.UntilEnd && batch.Behind == 0 {
-			return nil, nil
+			return ending{}, nil
 		}
 		if batch.Behind > 0 {
 			continue // an empty answer on the way, such as a stretch that expired
 		}
 		if err := r.opts.Sleep(ctx, r.opts.Idle); err != nil {
-			return nil, err
+			return ending{}, err
 		}
 	}
+}
+
+// withoutShard gives the shards of the stream after one of them was not found. When that one is among them, or the stream is gone too, its
+// error is missing.
+func (r *Reader) withoutShard(ctx context.Context, shard string, missing error) ([]types.Shard, error) {
+	all, err := r.list(ctx)
+	if err == nil && slices.ContainsFunc(all, func(s types.Shard) bool { return aws.ToString(s.ShardId) == shard }) {
+		err = missing
+	}
+	return all, err
 }
 
 func (r *Reader) iterator(ctx context.Context, shard string, from types.ShardIteratorType, last string) (*string, error) {

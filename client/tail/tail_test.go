@@ -24,7 +24,7 @@ type shard struct {
 	records  []string
 }
 
-// stream is a fake of Kinesis that pages by two records and fails as told.
+// stream is a fake of Kinesis that pages by two records and fails as told. Record "a" arrived at second 0, "b" at second 1.
 type stream struct {
 	mu     sync.Mutex // guards everything below
 	shards map[string]*shard
@@ -32,9 +32,13 @@ type stream struct {
 	calls  int
 	fail   func(call int) error // of GetRecords
 	types  []string             // iterator types asked for
+	starts map[string]string    // of each shard, the first one
+	paged  func(page int)       // after each page of the list
 }
 
 func (s *stream) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	start := 0
 	if in.NextToken != nil {
 		start, _ = strconv.Atoi(*in.NextToken)
@@ -59,6 +63,9 @@ func (s *stream) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ..
 		}
 		out.Shards = append(out.Shards, one)
 	}
+	if s.paged != nil {
+		s.paged(start / 2)
+	}
 	return out, nil
 }
 
@@ -66,10 +73,24 @@ func (s *stream) GetShardIterator(_ context.Context, in *kinesis.GetShardIterato
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.types = append(s.types, string(in.ShardIteratorType))
+	one := s.shards[*in.ShardId]
+	if one == nil {
+		return nil, &types.ResourceNotFoundException{Message: aws.String("no such shard")}
+	}
+	if s.starts == nil {
+		s.starts = map[string]string{}
+	}
+	if s.starts[*in.ShardId] == "" {
+		s.starts[*in.ShardId] = string(in.ShardIteratorType)
+	}
 	at := 0
 	switch in.ShardIteratorType {
 	case types.ShardIteratorTypeLatest:
-		at = len(s.shards[*in.ShardId].records)
+		at = len(one.records)
+	case types.ShardIteratorTypeAtTimestamp:
+		for at < len(one.records) && int64(one.records[at][0]-'a') < in.Timestamp.Unix() {
+			at++
+		}
 	case types.ShardIteratorTypeAfterSequenceNumber:
 		at, _ = strconv.Atoi(*in.StartingSequenceNumber)
 	}
@@ -88,6 +109,9 @@ func (s *stream) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ..
 	id, place, _ := strings.Cut(*in.ShardIterator, "/")
 	at, _ := strconv.Atoi(place)
 	one := s.shards[id]
+	if one == nil {
+		return nil, &types.InvalidArgumentException{Message: aws.String("Invalid ShardIterator.")}
+	}
 	out := &kinesis.GetRecordsOutput{MillisBehindLatest: aws.Int64(0)}
 	for ; at < len(one.records) && len(out.Records) < 2; at++ {
 		out.Records = append(out.Records, types.Record{Data: []byte(one.records[at]), SequenceNumber: aws.String(strconv.Itoa(at + 1)), PartitionKey: aws.String("k")})
@@ -160,7 +184,9 @@ func TestFrom(t *testing.T) {
 		t.Errorf("read %v by %v", got, s.types)
 	}
 	s = resharded("0")
-	collect(t, s, Options{UntilEnd: true, From: types.ShardIteratorTypeAtTimestamp, At: time.Unix(5, 0)})
+	if got := collect(t, s, Options{UntilEnd: true, From: types.ShardIteratorTypeAtTimestamp, At: time.Unix(5, 0)}); strings.Join(got, "") != "fghi" {
+		t.Errorf("read %v", got)
+	}
 	if want := strings.Repeat("AT_TIMESTAMP ", 4); strings.Join(s.types, " ")+" " != want {
 		t.Errorf("iterators %v", s.types)
 	}
