@@ -2,6 +2,7 @@ package tail
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -97,6 +98,39 @@ func TestReshardWhileReading(t *testing.T) {
 	}
 }
 
+// Shows that the child of a merge waits for both its parents, also when one of them is not known yet because a grandparent is slow.
+func TestMergeOfSlowAndFast(t *testing.T) {
+	s := &stream{listed: []string{"0", "1"}, shards: map[string]*shard{"0": {records: []string{"a"}}, "1": {records: []string{"b"}}}}
+	s.fail = func(call int) error { // within GetRecords, which holds mu
+		if call == 1 {
+			s.split("0", "2", "3")
+			s.split("1", "4", "5")
+			s.merge("3", "4", "6")
+			s.put("4", "c")
+			s.put("6", "d")
+			s.put("5", "e")
+		}
+		return nil
+	}
+	lists := 0
+	s.failList = func() error { lists++; return nil }
+	s.failShard = func(id string) error { // shard 1 is slow until 3 was read, and the reader has either asked for its shards or begun 6
+		if id != "1" || lists > 1 {
+			return nil
+		}
+		if s.starts["6"] != "" {
+			t.Error("6 is read before 1 and 4")
+			return nil
+		}
+		return &types.ProvisionedThroughputExceededException{}
+	}
+	got := collect(t, s, Options{UntilEnd: true, Patience: 1 << 62})
+	at := func(x string) int { return slices.Index(got, x) }
+	if len(got) != 5 || at("d") < at("a") || at("d") < at("c") || at("c") < at("b") || at("e") < at("b") {
+		t.Errorf("read %v", got)
+	}
+}
+
 // Shows that with UntilEnd a reshard on the way is followed to the newest record of the children.
 func TestReshardUntilEnd(t *testing.T) {
 	s := &stream{listed: []string{"0"}, shards: map[string]*shard{"0": {records: []string{"a", "b", "c"}}}}
@@ -131,6 +165,21 @@ func TestReshardBetweenPages(t *testing.T) {
 	want := map[string]string{"1": "LATEST", "2": "LATEST", "3": "TRIM_HORIZON", "4": "TRIM_HORIZON", "5": "TRIM_HORIZON"}
 	if !maps.Equal(s.starts, want) {
 		t.Errorf("begun at %v, want %v", s.starts, want)
+	}
+}
+
+// Shows that a list whose answer is lost is asked for again, at the beginning as later.
+func TestListGoesOn(t *testing.T) {
+	s := resharded("0", "1", "2", "3")
+	calls := 0
+	s.failList = func() error {
+		if calls++; calls%2 == 1 {
+			return errors.New("reset by peer")
+		}
+		return nil
+	}
+	if got := collect(t, s, Options{UntilEnd: true}); len(got) != 9 || calls != 4 {
+		t.Errorf("read %v with %d lists", got, calls)
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 // shardPlan decides which shards are read when: a shard after the parents it came from, so that the records of a key keep
 // their order across a reshard. A parent that is not listed has expired and is waited for by nobody.
 //
-// Shards become known in three ways: they were listed at the beginning, a parent that was read to its end named them, or they
-// were listed when a shard that was to be read turned out to have expired.
+// Shards become known in two ways: a parent that was read to its end named them, or they were listed. That is done at the beginning,
+// and again when a shard that was to be read turned out to have expired, or when a child has a parent that nobody has named yet. For
+// such a parent need not be gone. After 0 is split into 2 and 3, 1 into 4 and 5, and 3 and 4 are merged into 6, the end of 3 names 6,
+// whose other parent is known only at the end of 1.
 type shardPlan struct {
 	parents map[string][]string // of every shard that is known
 	waiting map[string]bool     // known and not begun
@@ -65,13 +67,23 @@ func (p *shardPlan) know(id string, parents []string) {
 	p.waiting[id] = true
 }
 
+// strangers says whether any of children has a parent that is not known.
+func (p *shardPlan) strangers(children []types.ChildShard) bool {
+	return slices.ContainsFunc(children, func(child types.ChildShard) bool {
+		return slices.ContainsFunc(child.ParentShards, func(parent string) bool {
+			_, known := p.parents[parent]
+			return !known
+		})
+	})
+}
+
 // finish notes how the reading of a shard ended and gives those shards that may be read now.
 func (p *shardPlan) finish(id string, end ending) []string {
 	delete(p.reading, id)
 	for _, child := range end.children {
 		p.know(aws.ToString(child.ShardId), child.ParentShards)
 	}
-	p.add(end.instead)
+	p.add(end.listed)
 	return p.ready()
 }
 

@@ -112,6 +112,12 @@ func (r *Reader) Run(ctx context.Context, emit func(Batch) error) error {
 					}
 					return emit(b)
 				})
+				mu.Lock()
+				strangers := plan.strangers(end.children)
+				mu.Unlock()
+				if err == nil && strangers {
+					end.listed, err = r.list(ctx)
+				}
 				if err != nil {
 					cancel(err)
 					return
@@ -135,11 +141,16 @@ func (r *Reader) Run(ctx context.Context, emit func(Batch) error) error {
 func (r *Reader) list(ctx context.Context) ([]types.Shard, error) {
 	var all []types.Shard
 	in := &kinesis.ListShardsInput{StreamName: aws.String(r.stream)}
+	backoff := client.Backoff{Sleep: r.opts.Sleep, Patience: r.opts.Patience}
 	for {
 		out, err := r.api.ListShards(ctx, in)
 		if err != nil {
-			return nil, err
+			if err := r.retry(ctx, &backoff, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
+		backoff.Reset()
 		all = append(all, out.Shards...)
 		if out.NextToken == nil {
 			return all, nil
@@ -148,16 +159,30 @@ func (r *Reader) list(ctx context.Context) ([]types.Shard, error) {
 	}
 }
 
+// retry waits before a request is repeated, or gives the error that ends the reading.
+func (r *Reader) retry(ctx context.Context, backoff *client.Backoff, cause error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !client.Retriable(cause) {
+		return cause
+	}
+	if r.opts.Retried != nil {
+		r.opts.Retried(cause)
+	}
+	return backoff.Wait(ctx, cause)
+}
+
 // ending is how the reading of a shard ended.
 type ending struct {
 	children []types.ChildShard // of a shard that a reshard closed
-	instead  []types.Shard      // the stream's shards, when the last record of this one expired before it was read
+	listed   []types.Shard      // the stream's shards at that time, when the children do not say what comes next
 }
 
 // readShard reads one shard to its end, or with UntilEnd to its newest record.
 func (r *Reader) readShard(ctx context.Context, shard string, from types.ShardIteratorType, emit func(Batch) error) (ending, error) {
 	var iterator *string
-	var last string // the sequence number read last, which a new iterator goes on after
+	var last string  // the sequence number read last, which a new iterator goes on after
 	renewed := false // the iterator was refused, and no new one has been good yet
 	backoff := client.Backoff{Sleep: r.opts.Sleep, Patience: r.opts.Patience}
 	for {
@@ -176,23 +201,17 @@ func (r *Reader) readShard(ctx context.Context, shard string, from types.ShardIt
 				iterator, renewed = nil, true // of a shard that is gone, asking for a new one says so
 				continue
 			}
-			if ctx.Err() != nil {
-				return ending{}, context.Cause(ctx)
-			}
-			var instead []types.Shard
-			if client.NotFound(err) {
-				if instead, err = r.withoutShard(ctx, shard, err); err == nil {
-					return ending{instead: instead}, nil
+			if client.NotFound(err) && ctx.Err() == nil {
+				// The last record of the shard expired before it was read: what is left is read.
+				var listed []types.Shard
+				if listed, err = r.withoutShard(ctx, shard, err); err == nil {
+					return ending{listed: listed}, nil
 				}
-				iterator = nil
 			}
-			if !client.Retriable(err) {
-				return ending{}, fmt.Errorf("read %s: %w", shard, err)
-			}
-			if r.opts.Retried != nil {
-				r.opts.Retried(err)
-			}
-			if err := backoff.Wait(ctx, err); err != nil {
+			if err := r.retry(ctx, &backoff, err); err != nil {
+				if ctx.Err() == nil {
+					err = fmt.Errorf("read %s: %w", shard, err)
+				}
 				return ending{}, err
 			}
 			continue

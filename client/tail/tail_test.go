@@ -34,11 +34,19 @@ type stream struct {
 	types  []string             // iterator types asked for
 	starts map[string]string    // of each shard, the first one
 	paged  func(page int)       // after each page of the list
+	// failShard makes GetRecords of a shard fail, failList the list. May be nil.
+	failShard func(id string) error
+	failList  func() error
 }
 
 func (s *stream) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.failList != nil {
+		if err := s.failList(); err != nil {
+			return nil, err
+		}
+	}
 	start := 0
 	if in.NextToken != nil {
 		start, _ = strconv.Atoi(*in.NextToken)
@@ -108,6 +116,11 @@ func (s *stream) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ..
 	}
 	id, place, _ := strings.Cut(*in.ShardIterator, "/")
 	at, _ := strconv.Atoi(place)
+	if s.failShard != nil {
+		if err := s.failShard(id); err != nil {
+			return nil, err
+		}
+	}
 	one := s.shards[id]
 	if one == nil {
 		return nil, &types.InvalidArgumentException{Message: aws.String("Invalid ShardIterator.")}
