@@ -63,16 +63,18 @@ fuzz: ## every fuzz target for FUZZTIME
 .PHONY: long
 long: ## the tests that take hours: KILLS kills, FUZZTIME of fuzzing each, many seeds
 	WEIR_CRASH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 4h -v ./test/crash
-	for seed in 1 2 3 4 5 6 7 8 9 10; do $(GO) run ./cmd/weir demo tolls --check --fault F1 --seed $$seed || exit 1; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F5 F1+F5; do $(GO) run ./cmd/weir demo tolls --check --fault $$fault --seed $$seed || exit 1; done; done
 	$(GO) test -count=1 -timeout 4h ./internal/commitlog/disklog -crash.rounds=$(ROUNDS)
 	$(GO) test -count=$(ROUNDS) -timeout 4h ./internal/catalog ./internal/controller ./internal/fold ./internal/wire/shapes
 	$(MAKE) fuzz
 
 .PHONY: soak
-soak: ## a night of kills, and the toll company's week compared with its oracle under a kill
+soak: ## a night of kills, and the toll company's week compared with its oracle under kills and reshards
 	WEIR_CRASH_KILLS=$(SOAK_KILLS) $(GO) test -count=1 -timeout 24h -v ./test/crash
 	$(GO) run ./cmd/weir demo tolls --check --scale full --seed $(SEED)
 	$(GO) run ./cmd/weir demo tolls --check --scale full --seed $(SEED) --fault F1
+	$(GO) run ./cmd/weir demo tolls --check --scale full --seed $(SEED) --fault F5
+	$(GO) run ./cmd/weir demo tolls --check --scale full --seed $(SEED) --fault F1+F5
 
 .PHONY: generate
 generate: ## the wire shapes, from the committed AWS service models

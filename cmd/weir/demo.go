@@ -27,7 +27,7 @@ type demoTollsCommand struct {
 	Listen string `default:"127.0.0.1:4566" help:"Address of the API. When it is taken, the demo takes a free port."`
 
 	Check bool   `help:"Do not show anything: run in a fresh directory on free ports, read the stream back, compare with the oracle."`
-	Fault string `help:"With --check, break something on the way: F1 kill -9 at 20 instants, F4 deliver twice, F6 disk full, F8 torn journal." placeholder:"F1…F8"`
+	Fault string `help:"With --check, break something on the way: F1 kill -9 at 20 instants, F4 deliver twice, F5 reshard twice under load, F6 disk full, F8 torn journal, F1+F5 kill while it reshards." placeholder:"F1…F8"`
 	Keep  bool   `help:"With --check, leave the directory there. It stays after a failure anyway."`
 	JSON  bool   `name:"json" help:"With --check, print the report as JSON."`
 }
@@ -36,7 +36,8 @@ type demoTollsCommand struct {
 func (c *demoTollsCommand) Help() string {
 	return "Forty stations write log files, which are rotated by rename and by copy and truncate. The lines are followed into the stream " +
 		tolls.Stream + " of a server inside this process, and read back from it. Ctrl-C ends it. --check passes when every line comes back with " +
-		"the same bytes and the totals of each station are the oracle's; under a fault, duplicates are allowed and nothing acknowledged may be missing."
+		"the same bytes, each customer's lines are in their order and the totals of each station are the oracle's; under a fault other than F5, " +
+		"duplicates are allowed and nothing acknowledged may be missing."
 }
 
 // Run shows, or checks.

@@ -1,9 +1,9 @@
 // Package scenario is what every acceptance scenario needs: the names of the faults that it may be run under, and what it
 // asks of a server that it starts, kills and starts again.
 //
-// It owns the rule by which a run passes. Without a fault, what comes out equals the oracle exactly. With a fault, the sets
-// are equal after duplicates are removed by business key, and nothing that was acknowledged is missing. The scenarios
-// themselves, each with its generator and its oracle, are the packages below; how a server is started is the caller's.
+// It owns the rule by which a run passes. Without a fault, and through a reshard, what comes out equals the oracle exactly. With
+// any other fault, the sets are equal after duplicates are removed by business key, and nothing that was acknowledged is
+// missing. The records of one key come in their order, whatever happens. The scenarios themselves, each with its generator and its oracle, are the packages below; how a server is started is the caller's.
 //
 // Read Fault, then Server, then package tolls.
 package scenario
@@ -11,6 +11,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,13 +28,14 @@ const (
 	DiskFull          Fault = "F6" // the disk has no room for a while
 	ClockStep         Fault = "F7" // the clock steps by thirty seconds, both ways
 	TornJournal       Fault = "F8" // the last block of the journal is torn by a kill
+
+	KillDuringReshard Fault = "F1+F5" // both, and the first kills come right after a reshard began
 )
 
 // missing says what a fault needs that this version of Weir does not have. A fault that is not here can be run.
 var missing = map[Fault]string{
 	SinkDown:     "delivery streams, which have the destinations",
 	PoisonRecord: "functions",
-	Reshard:      "SplitShard, MergeShards and UpdateShardCount",
 	ClockStep:    "windows and delivery buffers, which are what a step of the clock could harm",
 }
 
@@ -41,16 +43,21 @@ var missing = map[Fault]string{
 func ParseFault(name string) (Fault, error) {
 	fault := Fault(strings.ToUpper(name))
 	switch fault {
-	case "", KillServer, DuplicateDelivery, DiskFull, TornJournal:
+	case "", KillServer, DuplicateDelivery, Reshard, DiskFull, TornJournal, KillDuringReshard:
 		return fault, nil
-	case SinkDown, PoisonRecord, Reshard, ClockStep:
+	case SinkDown, PoisonRecord, ClockStep:
 		return "", fmt.Errorf("fault %s cannot be run yet: this version has no %s", fault, missing[fault])
 	}
-	return "", fmt.Errorf("fault %q is none of F1 to F8", name)
+	return "", fmt.Errorf("fault %q is none of F1 to F8, nor %s, the only two that go together", name, KillDuringReshard)
 }
 
-// Deduped says whether a run under the fault is compared after duplicates are removed.
-func (f Fault) Deduped() bool { return f != "" }
+// Has says whether one is the fault or a part of it.
+func (f Fault) Has(one Fault) bool {
+	return slices.Contains(strings.Split(string(f), "+"), string(one))
+}
+
+// Deduped says whether a run under the fault is compared after duplicates are removed. A reshard alone is no reason for any.
+func (f Fault) Deduped() bool { return f != "" && f != Reshard }
 
 // Server is a Weir that a scenario starts and kills. Every start has the same addresses and the same data.
 type Server interface {

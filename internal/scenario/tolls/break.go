@@ -53,12 +53,12 @@ func (c *check) waitKill() error {
 
 // lastKills lets those kills happen that come after the last line.
 func (c *check) lastKills(ctx context.Context) error {
-	for c.due() {
-		if err := c.breakSomething(ctx, nil); err != nil {
+	for fault, due := c.due(); due; fault, due = c.due() {
+		if err := c.breakSomething(ctx, fault, nil); err != nil {
 			return err
 		}
 	}
-	return c.waitKill()
+	return errors.Join(c.waitKill(), c.waitReshard())
 }
 
 // fillDisk starts the server with a disk that has no room: what is put is refused, what was put is read; and then with one

@@ -58,7 +58,8 @@ type Report struct {
 	Read    int `json:"read"`    // records
 	Resent  int `json:"resent"`  // lines sent once more on purpose
 	Retried int `json:"retried"` // records sent again after a refusal or a lost answer
-	Faults  int `json:"faults"`  // kills, full disks and torn blocks
+	Faults  int `json:"faults"`  // kills, reshards, full disks and torn blocks
+	Shards  int `json:"shards"`  // that were read, open and closed
 
 	Seconds     float64     `json:"seconds"`
 	Differences Differences `json:"differences"`
@@ -74,11 +75,12 @@ func (r Report) Line() string {
 	if r.Fault != "" {
 		fault = fmt.Sprintf(" --fault %s (%d times)", r.Fault, r.Faults)
 	}
-	return fmt.Sprintf("%s tolls --seed %d --scale %s%s: %d lines, %d bytes, %d vehicles, %d cents, %d malformed, %d rotations; %d acked, %d retried, %d resent, %d read; %.1f s",
-		verdict, r.Seed, r.Scale, fault, r.Lines, r.Bytes, r.Vehicles, r.Cents, r.Malformed, r.Rotations, r.Acked, r.Retried, r.Resent, r.Read, r.Seconds)
+	return fmt.Sprintf("%s tolls --seed %d --scale %s%s: %d lines, %d bytes, %d vehicles, %d cents, %d malformed, %d rotations; %d acked, %d retried, %d resent, %d read from %d shards; %.1f s",
+		verdict, r.Seed, r.Scale, fault, r.Lines, r.Bytes, r.Vehicles, r.Cents, r.Malformed, r.Rotations, r.Acked, r.Retried, r.Resent, r.Read, r.Shards, r.Seconds)
 }
 
-// check is one run. All of it happens in one goroutine, but for the kills of F1, which fall into requests on purpose.
+// check is one run. All of it happens in one goroutine, but for the kills of F1 and the reshards of F5, which fall into requests on
+// purpose, and for the reader that runs along with F5.
 type check struct {
 	CheckOptions
 	random  *rand.Rand
@@ -87,8 +89,19 @@ type check struct {
 	compare *Compare
 	report  Report
 
-	instants []int      // in acknowledged lines, ascending: where the fault happens next
-	killing  chan error // receives the end of the kill under way; nil when there is none
+	instants    []instant      // ascending: where the fault happens next
+	killing     chan error     // receives the end of the kill under way; nil when there is none
+	resharding  chan resharded // receives the end of the reshard under way; nil when there is none
+	reshards    int            // begun
+	reshardedAt int            // lines acknowledged when the last one began
+	along       *along         // nil when nothing is resharded
+	readOrder   *order         // of what readBack read
+}
+
+// instant is when a part of the fault happens.
+type instant struct {
+	acked int // lines
+	fault scenario.Fault
 }
 
 // Check writes the log files, follows them into the stream of a fresh server, breaks what the fault breaks on the way, reads
@@ -104,18 +117,21 @@ func Check(ctx context.Context, opts CheckOptions) (Report, error) {
 	if opts.Say == nil {
 		opts.Say = func(string, ...any) {}
 	}
-	c := &check{CheckOptions: opts, compare: NewCompare(), random: rand.New(rand.NewPCG(opts.Seed, 0x636865636b))} // "check"
+	c := &check{CheckOptions: opts, compare: NewCompare(), random: newRandom(opts.Seed)}
 	begun := time.Now()
 	if err := opts.Server.Start(ctx, ""); err != nil {
 		return c.report, err
 	}
 	err := c.run(ctx)
-	err = errors.Join(err, c.waitKill()) // a run that failed may have left one under way
+	err = errors.Join(err, c.waitKill(), c.waitReshard(), c.along.stop()) // a run that failed may have left one under way
 	c.hangUp()
 	err = errors.Join(err, opts.Server.Stop(context.WithoutCancel(ctx)))
 	c.report.Seconds = time.Since(begun).Seconds()
 	return c.report, err
 }
+
+// newRandom is what a run draws from.
+func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x636865636b)) } // the second word is "check"
 
 // hangUp closes idle connections, which a server that stops in good order would wait for.
 func (c *check) hangUp() {
@@ -141,6 +157,9 @@ func (c *check) run(ctx context.Context) error {
 		return err
 	}
 	c.instants = c.plan(oracle.Lines)
+	if c.Fault.Has(scenario.Reshard) {
+		c.along = readAlong(ctx, c.api)
+	}
 	if err := c.writeAndSend(ctx); err != nil {
 		return err
 	}
@@ -151,6 +170,9 @@ func (c *check) run(ctx context.Context) error {
 		return err
 	}
 	c.report.Differences = c.compare.Result(c.Fault.Deduped(), oracle)
+	if c.along != nil {
+		c.report.Differences.Along = c.along.compare(c.report.Read, c.readOrder)
+	}
 	c.report.Passed = c.report.Differences.None() && c.report.Acked >= oracle.Lines
 	return nil
 }
@@ -172,17 +194,29 @@ func (c *check) keepOracle(oracle Oracle) error {
 	return os.WriteFile(filepath.Join(c.Dir, "oracle.json"), append(text, '\n'), 0o666)
 }
 
-// plan draws when the fault happens, as numbers of acknowledged lines. The last kill comes after the last line.
-func (c *check) plan(lines int) []int {
-	times := map[scenario.Fault]int{scenario.KillServer: 20, scenario.DiskFull: 3, scenario.TornJournal: 5}[c.Fault]
-	instants := make([]int, times)
-	for i := range instants {
-		instants[i] = c.random.IntN(lines)
+// plan draws when the fault happens. The last kill comes after the last line; of kills and reshards together, the first kills come
+// right after the beginning of a reshard.
+func (c *check) plan(lines int) []instant {
+	var instants []instant
+	for _, part := range []struct {
+		fault scenario.Fault
+		times int
+	}{{scenario.Reshard, 2}, {scenario.KillServer, 20}, {scenario.DiskFull, 3}, {scenario.TornJournal, 5}} {
+		for i := range part.times {
+			if !c.Fault.Has(part.fault) {
+				break
+			}
+			at := c.random.IntN(lines)
+			if part.fault == scenario.KillServer && i < len(instants) && instants[i].fault == scenario.Reshard {
+				at = instants[i].acked
+			}
+			instants = append(instants, instant{at, part.fault})
+		}
 	}
-	if c.Fault == scenario.KillServer {
-		instants[0] = lines
+	if last := len(instants) - 1; c.Fault.Has(scenario.KillServer) {
+		instants[last].acked = lines
 	}
-	slices.Sort(instants)
+	slices.SortStableFunc(instants, func(a, b instant) int { return a.acked - b.acked })
 	return instants
 }
 
@@ -224,8 +258,8 @@ func (c *check) writeAndSend(ctx context.Context) (err error) {
 // send brings records into the stream, in requests' worth at a time, and lets the fault happen when it is due.
 func (c *check) send(ctx context.Context, records []put.Record) error {
 	for part := range slices.Chunk(records, put.BatchRecordsMax) {
-		for c.due() {
-			if err := c.breakSomething(ctx, part); err != nil {
+		for fault, due := c.due(); due; fault, due = c.due() {
+			if err := c.breakSomething(ctx, fault, part); err != nil {
 				return err
 			}
 		}
@@ -235,6 +269,9 @@ func (c *check) send(ctx context.Context, records []put.Record) error {
 		}
 		c.acked(part, acks)
 		c.report.Acked += len(part)
+		if err := c.seeReshard(); err != nil {
+			return err
+		}
 		if c.Fault == scenario.DuplicateDelivery && c.random.IntN(20) == 0 {
 			c.report.Faults++
 			if acks, err = c.sender.Send(ctx, part); err != nil {
@@ -253,21 +290,24 @@ func (c *check) acked(records []put.Record, acks []put.Ack) {
 	}
 }
 
-// due takes the next instant if it has come.
-func (c *check) due() bool {
-	if len(c.instants) == 0 || c.report.Acked < c.instants[0] {
-		return false
+// due takes the next instant if it has come, and says what happens then.
+func (c *check) due() (scenario.Fault, bool) {
+	if len(c.instants) == 0 || c.report.Acked < c.instants[0].acked {
+		return "", false
 	}
+	fault := c.instants[0].fault
 	c.instants = c.instants[1:]
-	return true
+	return fault, true
 }
 
-// breakSomething lets the fault happen once, before or while the records are sent.
-func (c *check) breakSomething(ctx context.Context, next []put.Record) error {
+// breakSomething lets a fault happen once, before or while the records are sent.
+func (c *check) breakSomething(ctx context.Context, fault scenario.Fault, next []put.Record) error {
 	c.report.Faults++
-	switch c.Fault {
+	switch fault {
 	case scenario.KillServer:
 		return c.killSoon(ctx)
+	case scenario.Reshard:
+		return c.reshardSoon(ctx)
 	case scenario.DiskFull:
 		return c.fillDisk(ctx, next)
 	default:
@@ -275,11 +315,14 @@ func (c *check) breakSomething(ctx context.Context, next []put.Record) error {
 	}
 }
 
-// readBack reads every shard from its oldest record to its newest.
+// readBack reads every shard from its oldest record to its newest, parents before children.
 func (c *check) readBack(ctx context.Context) error {
-	last := map[string]string{}
+	last := map[string]string{} // by shard
+	c.readOrder = newOrder()
 	reader := tail.New(c.api, Stream, tail.Options{UntilEnd: true})
+	defer func() { c.report.Shards = len(last) }()
 	return reader.Run(ctx, func(b tail.Batch) error {
+		last[b.Shard] += "" // also of a shard without records
 		for _, r := range b.Records {
 			sequence := aws.ToString(r.SequenceNumber)
 			// Decimal numbers of one length, or the longer is the larger.
@@ -289,6 +332,7 @@ func (c *check) readBack(ctx context.Context) error {
 			last[b.Shard] = sequence
 			c.report.Read++
 			c.compare.Read(b.Shard, sequence, r.Data)
+			c.readOrder.add(b.Shard, sequence, r.Data)
 		}
 		return nil
 	})

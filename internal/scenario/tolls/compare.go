@@ -16,8 +16,10 @@ type Differences struct {
 	Changed      IDs      `json:"changed"`      // read with other bytes
 	Repeated     IDs      `json:"repeated"`     // read more often than written; a difference only when duplicates count
 	AckedMissing IDs      `json:"ackedMissing"` // acknowledged, and not at the place that was acknowledged
+	Reordered    IDs      `json:"reordered"`    // read after a line of the same customer that was sent later
 	Foreign      []string `json:"foreign"`      // read and never written
 	Totals       []string `json:"totals"`       // totals that are not the oracle's
+	Along        []string `json:"along"`        // what a reader that ran along read otherwise
 }
 
 // IDs counts txn ids and names the first of them.
@@ -34,7 +36,8 @@ func (i *IDs) add(seq int) {
 
 // None says whether there is no difference.
 func (d *Differences) None() bool {
-	return d.Missing.Count+d.Changed.Count+d.Repeated.Count+d.AckedMissing.Count+len(d.Foreign)+len(d.Totals) == 0
+	ids := d.Missing.Count + d.Changed.Count + d.Repeated.Count + d.AckedMissing.Count + d.Reordered.Count
+	return ids+len(d.Foreign)+len(d.Totals)+len(d.Along) == 0
 }
 
 // Lines gives the differences as sentences.
@@ -43,7 +46,8 @@ func (d *Differences) Lines() []string {
 	for _, kind := range []struct {
 		what string
 		ids  IDs
-	}{{"missing", d.Missing}, {"with other bytes", d.Changed}, {"too often", d.Repeated}, {"acknowledged and missing", d.AckedMissing}} {
+	}{{"missing", d.Missing}, {"with other bytes", d.Changed}, {"too often", d.Repeated}, {"acknowledged and missing", d.AckedMissing},
+		{"after a later one of their customer", d.Reordered}} {
 		if kind.ids.Count > 0 {
 			all = append(all, fmt.Sprintf("%d %s: %v", kind.ids.Count, kind.what, kind.ids.First))
 		}
@@ -51,31 +55,38 @@ func (d *Differences) Lines() []string {
 	for _, text := range d.Foreign {
 		all = append(all, fmt.Sprintf("never written: %q", text))
 	}
-	return append(all, d.Totals...)
+	return append(append(all, d.Totals...), d.Along...)
 }
 
-// Compare holds what was written and acknowledged against what is read. Written comes first, then Acked in any order, then
-// Read; used by one goroutine at a time. It keeps about ten bytes for a line and twenty for an acknowledgement.
+// Compare holds what was written and acknowledged against what is read. Written comes first, then Acked in the order of sending,
+// then Read, a shard after its parents; used by one goroutine at a time. It keeps about fifteen bytes for a line and twenty for
+// an acknowledgement.
+//
+// Order: the first copies of a customer's lines are read in the order in which they were first acknowledged, whichever shards
+// they are in. A copy that was sent again after a lost answer may stand anywhere behind.
 type Compare struct {
 	hashSeed maphash.Seed
 	hashes   []uint64 // of the text of vehicle i
 	written  []uint8  // how often vehicle i was written
 	read     []uint8  // how often it was read, with the same bytes
+	sent     []uint32 // the place of vehicle i among what was acknowledged, from 1; 0 is never
+	sends    uint32   // how many places there are
 	acked    map[uint64]int32
-	count    int // lines read
+	latest   map[uint64]uint32 // by customer: the place of what was read last
+	count    int               // lines read
 	totals   map[string]*StationTotals
 	diff     Differences
 }
 
 // NewCompare begins with nothing.
 func NewCompare() *Compare {
-	return &Compare{hashSeed: maphash.MakeSeed(), acked: map[uint64]int32{}, totals: map[string]*StationTotals{}}
+	return &Compare{hashSeed: maphash.MakeSeed(), acked: map[uint64]int32{}, latest: map[uint64]uint32{}, totals: map[string]*StationTotals{}}
 }
 
 // Written notes a line of the generator.
 func (c *Compare) Written(line Line) {
 	for len(c.hashes) <= line.Seq {
-		c.hashes, c.written, c.read = append(c.hashes, 0), append(c.written, 0), append(c.read, 0)
+		c.hashes, c.written, c.read, c.sent = append(c.hashes, 0), append(c.written, 0), append(c.read, 0), append(c.sent, 0)
 	}
 	c.hashes[line.Seq] = maphash.Bytes(c.hashSeed, line.Text)
 	c.written[line.Seq]++
@@ -85,6 +96,9 @@ func (c *Compare) Written(line Line) {
 func (c *Compare) Acked(shard, sequence string, text []byte) {
 	if seq, ok := seqOf(text); ok {
 		c.acked[c.place(shard, sequence, text)] = int32(seq)
+		if c.sends++; seq < len(c.sent) && c.sent[seq] == 0 {
+			c.sent[seq] = c.sends
+		}
 	}
 }
 
@@ -108,7 +122,18 @@ func (c *Compare) Read(shard, sequence string, text []byte) {
 	}
 	if c.read[seq] == 1 {
 		c.total(text)
+		c.order(seq, text)
 	}
+}
+
+// order notes the first reading of a line, and whether a later one of its customer was read before.
+func (c *Compare) order(seq int, text []byte) {
+	customer := maphash.String(c.hashSeed, Key(text))
+	if place := c.sent[seq]; place == 0 || place > c.latest[customer] {
+		c.latest[customer] = max(place, c.latest[customer])
+		return
+	}
+	c.diff.Reordered.add(seq)
 }
 
 // Result compares. With deduped, how often a line was read does not matter.

@@ -90,6 +90,54 @@ func TestCompareAckedPlace(t *testing.T) {
 	}
 }
 
+// Shows that a customer's lines must come in the order in which they were sent, whichever shards they are in: one that comes late is
+// found, a second copy that comes late is not, and neither is the order between customers.
+func TestCompareOrder(t *testing.T) {
+	all := generate(5, Smoke)
+	byCustomer := map[int][]Line{}
+	for _, line := range all {
+		if !line.Malformed && !line.Again {
+			byCustomer[line.Customer] = append(byCustomer[line.Customer], line)
+		}
+	}
+	var mine, other []Line
+	for _, line := range all {
+		switch lines := byCustomer[line.Customer]; {
+		case len(lines) >= 3 && mine == nil:
+			mine = lines[:3]
+		case len(lines) >= 2 && mine != nil && line.Customer != mine[0].Customer && other == nil:
+			other = lines[:2]
+		}
+	}
+	for _, row := range []struct {
+		read string // of 0, 1, 2, a customer's lines, and a, b, another's
+		late int    // of the reordered lines, -1 for none
+	}{{"012ab", -1}, {"a0b12", -1}, {"ab012", -1}, {"01a2b01", -1}, {"0120ab", -1}, {"021ab", 1}, {"1a2b0", 0}} {
+		lines := map[rune]Line{'0': mine[0], '1': mine[1], '2': mine[2], 'a': other[0], 'b': other[1]}
+		c := NewCompare()
+		for _, line := range all {
+			c.Written(line)
+		}
+		for i, which := range "0a1b2" {
+			c.Acked("s", fmt.Sprint(i), lines[which].Text)
+		}
+		for i, which := range row.read {
+			shard := "parent"
+			if i > 2 {
+				shard = "child"
+			}
+			c.Read(shard, fmt.Sprint(i), lines[which].Text)
+		}
+		d := c.Result(true, Oracle{})
+		switch {
+		case row.late < 0 && d.Reordered.Count != 0:
+			t.Errorf("%s: %v", row.read, d.Reordered)
+		case row.late >= 0 && (d.Reordered.Count != 1 || d.Reordered.First[0] != TxnID(mine[row.late].Seq) || d.None() || !strings.Contains(strings.Join(d.Lines(), "\n"), "1 after a later one")):
+			t.Errorf("%s: %v, %q", row.read, d.Reordered, d.Lines())
+		}
+	}
+}
+
 // Shows that wrong totals are found even when every line is right: the oracle is not made from the lines.
 func TestCompareTotals(t *testing.T) {
 	o := OracleOf(5, Smoke)
