@@ -10,7 +10,9 @@ GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lin
 FUZZTIME      ?= 10m
 # How often the crash test kills a server under load in "make long"; "make test" does ten.
 KILLS         ?= 200
-# How many seeds the random tests take in "make long"; "make test" takes one, a new one each time.
+# How many seeds the histories of resharding under load and crashes take in "make long"; "make test" takes six, new ones each time.
+SEEDS         ?= 1000
+# How many seeds the other random tests take in "make long"; "make test" takes one, a new one each time.
 ROUNDS        ?= 100
 # Kills in "make soak", which is for a night.
 SOAK_KILLS    ?= 2000
@@ -64,6 +66,7 @@ fuzz: ## every fuzz target for FUZZTIME
 long: ## the tests that take hours: KILLS kills, FUZZTIME of fuzzing each, many seeds
 	WEIR_CRASH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 4h -v ./test/crash
 	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F5 F1+F5; do $(GO) run ./cmd/weir demo tolls --check --fault $$fault --seed $$seed || exit 1; done; done
+	$(GO) test -count=1 -timeout 4h -v ./test/history -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 4h ./internal/commitlog/disklog -crash.rounds=$(ROUNDS)
 	$(GO) test -count=$(ROUNDS) -timeout 4h ./internal/catalog ./internal/controller ./internal/fold ./internal/wire/shapes
 	$(MAKE) fuzz
