@@ -1,6 +1,6 @@
 package quota
 
-// The limits of Kinesis Data Streams.
+// The limits of Kinesis Data Streams that are counts and sizes. Those that are rates are in rates.go.
 const (
 	Shards            Name = "kinesis-shards"
 	StreamsCreating   Name = "kinesis-streams-creating"
@@ -31,22 +31,6 @@ const (
 	DescribePage      Name = "kinesis-describe-stream-page"
 	IteratorSeconds   Name = "kinesis-shard-iterator-seconds"
 	NextTokenSeconds  Name = "kinesis-next-token-seconds"
-
-	ShardWriteBytes   Name = "kinesis-shard-write-bytes-per-second"
-	ShardWriteRecords Name = "kinesis-shard-write-records-per-second"
-	ShardReadBytes    Name = "kinesis-shard-read-bytes-per-second"
-	ShardReadCalls    Name = "kinesis-shard-read-calls-per-second"
-
-	IteratorCalls        Name = "kinesis-get-shard-iterator-calls-per-second"
-	CreateStreamCalls    Name = "kinesis-create-stream-calls-per-second"
-	DeleteStreamCalls    Name = "kinesis-delete-stream-calls-per-second"
-	DescribeStreamCalls  Name = "kinesis-describe-stream-calls-per-second"
-	DescribeSummaryCalls Name = "kinesis-describe-stream-summary-calls-per-second"
-	DescribeLimitsCalls  Name = "kinesis-describe-limits-calls-per-second"
-	ListStreamsCalls     Name = "kinesis-list-streams-calls-per-second"
-	ListShardsCalls      Name = "kinesis-list-shards-calls-per-second"
-	TagCalls             Name = "kinesis-tag-calls-per-second"
-	RetentionCalls       Name = "kinesis-retention-calls-per-second"
 )
 
 // pages that several rows quote.
@@ -86,22 +70,4 @@ var limits = []Limit{
 	{DescribePage, 100, "shards, also when the request names no number", PerRequest, true, "API_DescribeStream", readNow},
 	{IteratorSeconds, 300, "seconds that a shard iterator lives", PerRequest, true, "API_GetShardIterator", readNow},
 	{NextTokenSeconds, 300, "seconds that a page token lives", PerRequest, true, "API_ListShards", readNow},
-
-	// How fast a shard takes and gives.
-	{ShardWriteBytes, 1 << 20, "bytes a second", PerShard, false, quotas, readNow},
-	{ShardWriteRecords, 1_000, "records a second", PerShard, false, quotas, readNow},
-	{ShardReadBytes, 2 << 20, "bytes a second", PerShard, false, quotas, readNow},
-	{ShardReadCalls, 5, "GetRecords calls a second", PerShard, false, quotas, readNow},
-
-	// How often an operation may be called.
-	{IteratorCalls, 5, "calls a second", PerShard, false, quotas, readNow},
-	{CreateStreamCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
-	{DeleteStreamCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
-	{DescribeStreamCalls, 10, "calls a second", PerRegion, false, quotas, readNow},
-	{DescribeSummaryCalls, 20, "calls a second", PerRegion, false, quotas, readNow},
-	{DescribeLimitsCalls, 1, "calls a second", PerRegion, false, quotas, readNow},
-	{ListStreamsCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
-	{ListShardsCalls, 1_000, "calls a second", PerStream, false, quotas, readNow},
-	{TagCalls, 5, "calls a second", PerRegion, false, quotas, readNow},
-	{RetentionCalls, 5, "calls a second", PerStream, false, quotas, readNow},
 }

@@ -4,7 +4,7 @@
 // refuses. What decides inside the control log must not ask here, because a number that changes would change history on replay: such a
 // limit travels in the command (see catalog.Limits).
 //
-// Read limits.go, the table, then Table below.
+// Read limits.go and rates.go, the table, then Table below.
 package quota
 
 import (
@@ -23,11 +23,12 @@ type Scope string
 
 // The scopes.
 const (
-	PerRegion  Scope = "account and region"
-	PerStream  Scope = "stream"
-	PerShard   Scope = "shard"
-	PerRequest Scope = "request"
-	PerRecord  Scope = "record"
+	PerRegion   Scope = "account and region"
+	PerStream   Scope = "stream"
+	PerShard    Scope = "shard"
+	PerConsumer Scope = "consumer and shard"
+	PerRequest  Scope = "request"
+	PerRecord   Scope = "record"
 )
 
 // Limit is one row of the table.
@@ -43,6 +44,9 @@ type Limit struct {
 	Read   string // year and month in which the source said so
 }
 
+// rows is the whole table.
+var rows = slices.Concat(limits, rates)
+
 // Table is a set of limits, immutable and safe for anyone. Make one with Default or New.
 type Table struct {
 	values map[Name]int64
@@ -50,8 +54,8 @@ type Table struct {
 
 // Default is AWS's table, as of us-east-1.
 func Default() *Table {
-	values := make(map[Name]int64, len(limits))
-	for _, l := range limits {
+	values := make(map[Name]int64, len(rows))
+	for _, l := range rows {
 		values[l.Name] = l.Value
 	}
 	return &Table{values}
@@ -64,12 +68,12 @@ func New(overrides map[Name]int64) (*Table, error) {
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		value := overrides[name]
-		i := slices.IndexFunc(limits, func(l Limit) bool { return l.Name == name })
+		i := slices.IndexFunc(rows, func(l Limit) bool { return l.Name == name })
 		switch {
 		case i < 0:
 			wrong = append(wrong, fault.New(fault.Invalid, "limit %q is not one that Weir knows", name))
-		case limits[i].Fixed:
-			wrong = append(wrong, fault.New(fault.Invalid, "limit %q is %d for every client and cannot be changed", name, limits[i].Value))
+		case rows[i].Fixed:
+			wrong = append(wrong, fault.New(fault.Invalid, "limit %q is %d for every client and cannot be changed", name, rows[i].Value))
 		case value < 0:
 			wrong = append(wrong, fault.New(fault.Invalid, "limit %q is %d: it cannot be negative", name, value))
 		default:
@@ -92,4 +96,4 @@ func (t *Table) Get(name Name) int64 {
 }
 
 // All is AWS's table, row by row, for documents and consoles.
-func All() []Limit { return slices.Clone(limits) }
+func All() []Limit { return slices.Clone(rows) }
