@@ -46,7 +46,7 @@ type Child struct {
 // Get reads up to limit records, and up to 10 MiB, from where an iterator stands. allowed is asked before anything is read whether the
 // caller may read the stream that the iterator belongs to. The caller releases the Batch.
 //
-// Records that retention has taken since the iterator was made are passed over. Damaged ones are not: fault.Corrupt.
+// Throttled when the shard gives no more for now (see meter.Shard.Read). Records that retention has taken since the iterator was made are passed over. Damaged ones are not: fault.Corrupt.
 func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch.Record, allowed func(*catalog.Stream) error) (Batch, error) {
 	now := s.clock.Now()
 	it, err := s.openIterator(token, now)
@@ -68,6 +68,9 @@ func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch
 	if shard == nil {
 		return Batch{}, fault.New(fault.Invalid, "Invalid ShardIterator.")
 	}
+	if !shard.meter.Read(now, s.limits) {
+		return Batch{}, rateExceeded(stream, shard.ID)
+	}
 	out := Batch{Shard: shard, Records: into[:0]}
 	next, err := s.read(ctx, stream, &out, it.position, limit, now)
 	if err != nil {
@@ -77,6 +80,7 @@ func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch
 		}
 		return Batch{}, err
 	}
+	s.charge(&out, now)
 	if shard.Status == catalog.Closed && next >= endOf(shard) {
 		out.Children = r.children(shard)
 		return out, nil

@@ -86,6 +86,9 @@ func (s *Streams) Iterator(ctx context.Context, stream *catalog.Stream, shardID 
 	if err != nil {
 		return "", err
 	}
+	if !shard.meter.Iterator(s.clock.Now(), s.limits) {
+		return "", rateExceeded(stream, shard.ID)
+	}
 	position, err := s.startPosition(ctx, r, shard, start)
 	if err != nil {
 		return "", err

@@ -76,6 +76,7 @@ func (s *Streams) settleStream(ctx context.Context, stream *catalog.Stream) erro
 			return err
 		}
 		s.routes.Delete(stream.Group)
+		s.meters.forget(stream)
 		return s.control.Propose(ctx, catalog.StreamGone{Group: stream.Group})
 	}
 	if stream.Status == catalog.Updating {

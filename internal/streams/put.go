@@ -32,8 +32,9 @@ type Put struct {
 	arrival int64   // ms since 1970: when the request arrived
 	parts   []*part // one for each shard touched; parts[:used]
 	used    int
-	partOf  []int32  // by place in route.open: 1 + index into parts, 0 for none
-	placed  []placed // by record, in order of Add
+	partOf  []int32     // by place in route.open: 1 + index into parts, 0 for none
+	placed  []placed    // by record, in order of Add
+	spare   batch.Batch // empty; thin fills it
 	wait    sync.WaitGroup
 }
 
@@ -42,16 +43,19 @@ type part struct {
 	shard *Shard
 	open  int32 // place of shard in route.open
 	batch batch.Batch
+	bytes int64              // of data and partition keys in batch
 	first commitlog.Position // after Commit, when err is nil and moved is nil
 	moved *Put               // has the records, in the order of batch, when the shard closed before they were appended
 	err   error
+
+	refused error // of the records that were over the shard's limit
 }
 
 // placed says where a record went.
 type placed struct {
 	key   record.HashKey // what chose the shard, and will choose its child
 	part  int32          // index into parts
-	index int32          // its number in the part's batch
+	index int32          // its number in the part's batch; −1 when it was over the shard's limit
 }
 
 // Result is where a record stands, or why it does not. The error's kind says whether to try again.
@@ -87,6 +91,7 @@ func (p *Put) Add(partitionKey []byte, explicit *record.HashKey, dataSize int) [
 	at := p.partFor(int32(p.route.shardFor(key)))
 	part := p.parts[at]
 	p.placed = append(p.placed, placed{key: key, part: at, index: int32(part.batch.Len())})
+	part.bytes += int64(len(partitionKey) + dataSize)
 	if explicit == nil {
 		return part.batch.AppendRoom(p.arrival, partitionKey, dataSize)
 	}
@@ -111,26 +116,34 @@ func (p *Put) partFor(open int32) int32 {
 	return int32(p.used - 1)
 }
 
-// Commit appends every record, shard by shard at the same time, and returns when each shard's outcome is known. A failure on one
-// shard leaves the others alone: it is in the Results.
+// Commit appends every record that the limits of its shard let in, shard by shard at the same time, and returns when each shard's outcome is
+// known. A failure on one shard leaves the others alone: it is in the Results.
 func (p *Put) Commit(ctx context.Context) {
-	if p.used == 0 {
-		return
+	if p.used > 0 {
+		p.admit()
+		p.append(ctx)
 	}
+}
+
+// append writes every part to its log.
+func (p *Put) append(ctx context.Context) {
 	p.wait.Add(p.used - 1)
 	for i := 1; i < p.used; i++ {
 		go func() {
 			defer p.wait.Done()
-			p.append(ctx, int32(i))
+			p.appendPart(ctx, int32(i))
 		}()
 	}
-	p.append(ctx, 0)
+	p.appendPart(ctx, 0)
 	p.wait.Wait()
 }
 
-// append writes a part to its log. What customers may hear of a failure is said in AWS's words.
-func (p *Put) append(ctx context.Context, i int32) {
+// appendPart writes a part to its log. What customers may hear of a failure is said in AWS's words.
+func (p *Put) appendPart(ctx context.Context, i int32) {
 	part, stream := p.parts[i], p.route.stream
+	if part.batch.Len() == 0 { // all of it was over the limit
+		return
+	}
 	part.first, part.err = part.shard.log.Append(ctx, &part.batch)
 	if fault.Is(part.err, fault.Sealed) {
 		part.moved, part.err = p.move(ctx, i)
@@ -140,7 +153,7 @@ func (p *Put) append(ctx context.Context, i int32) {
 	case fault.Is(part.err, fault.NotFound): // deleted under our hands
 		part.err = NotFound(stream.Account, stream.Name)
 	case fault.Is(part.err, fault.Throttled):
-		part.err = fault.New(fault.Throttled, "Rate exceeded for shard %s in stream %s under account %s.", part.shard.ID, stream.Name, stream.Account)
+		part.err = rateExceeded(stream, part.shard.ID)
 	default:
 		part.err = fault.Wrap(part.err, "put: %s of %s", part.shard.ID, stream.Name)
 	}
@@ -153,6 +166,9 @@ func (p *Put) Stream() *catalog.Stream { return p.route.stream }
 func (p *Put) Result(i int) Result {
 	at := p.placed[i]
 	part := p.parts[at.part]
+	if at.index < 0 {
+		return Result{ShardID: part.shard.ID, Err: part.refused}
+	}
 	if part.err != nil {
 		return Result{ShardID: part.shard.ID, Err: part.err}
 	}
@@ -169,10 +185,13 @@ func (p *Put) Release() {
 		if part.moved != nil {
 			part.moved.Release()
 		}
-		part.shard, part.moved, part.err = nil, nil, nil
+		part.shard, part.moved, part.err, part.refused, part.bytes = nil, nil, nil, nil, 0
 		part.batch.Reset()
 	}
-	kept := 0
+	if p.spare.Cap() > batchesKept/2 {
+		p.spare = batch.Batch{}
+	}
+	kept := p.spare.Cap()
 	for _, part := range p.parts { // also those that this request did not use
 		if kept += part.batch.Cap(); kept > batchesKept {
 			kept -= part.batch.Cap()

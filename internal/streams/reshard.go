@@ -72,6 +72,7 @@ func (s *Streams) bury(ctx context.Context, stream *catalog.Stream) error {
 		return nil
 	}
 	if err := s.eachLog(ctx, stream, expired, func(ctx context.Context, shard uint32) error {
+		s.meters.shards.Delete(LogID(stream, shard))
 		return s.store.Delete(ctx, LogID(stream, shard))
 	}); err != nil {
 		return err
@@ -94,11 +95,13 @@ func (p *Put) move(ctx context.Context, i int32) (*Put, error) {
 	records := batch.Iterate(part.batch.Bytes())
 	var r batch.Record
 	for j := range p.placed {
-		if p.placed[j].part == i && records.Next(&r) { // a part's records are placed in the order of its batch
+		if p.placed[j].part == i && p.placed[j].index >= 0 && records.Next(&r) { // a part's records are placed in the order of its batch
 			again.addWritten(p.placed[j].key, &r)
 		}
 	}
-	again.Commit(ctx)
+	if again.used > 0 {
+		again.append(ctx) // the closed shard has let them in already
+	}
 	return again, nil
 }
 

@@ -20,17 +20,19 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/controller"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/record"
 )
 
-// Options is what Streams works with. Every field but Backoff is required.
+// Options is what Streams works with. Every field but Backoff and Limits is required.
 type Options struct {
 	Store   commitlog.Store        // holds one log per shard
 	Control *controller.Controller // says which streams exist, and hears which are ready
 	Clock   clock.Clock
-	Backoff clock.Clock // for pauses before trying again; it is not Clock because a test clock stands still. Default clock.Real
-	Secret  []byte      // 32 bytes that sign iterators and tokens; the same on every node and after a restart
-	Random  io.Reader   // makes each iterator differ from the last; crypto/rand in life
+	Backoff clock.Clock   // for pauses before trying again; it is not Clock because a test clock stands still. Default clock.Real
+	Secret  []byte        // 32 bytes that sign iterators and tokens; the same on every node and after a restart
+	Random  io.Reader     // makes each iterator differ from the last; crypto/rand in life
+	Limits  *meter.Limits // what a shard takes and gives a second; nil is as much as comes
 }
 
 // Streams serves every stream of one node. It is safe for concurrent use.
@@ -40,6 +42,8 @@ type Streams struct {
 	clock   clock.Clock
 	backoff clock.Clock
 	tokens  *tokens
+	limits  *meter.Limits
+	meters  meters
 	puts    sync.Pool // of *Put
 
 	settled atomic.Int64 // the catalog's version whose changes Run has carried out; −1 before the first
@@ -53,7 +57,7 @@ func New(o Options) (*Streams, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens}
+	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens, limits: o.Limits}
 	if s.backoff == nil {
 		s.backoff = clock.Real
 	}
@@ -65,8 +69,9 @@ func New(o Options) (*Streams, error) {
 // Shard is a shard of a stream and the log it lives in.
 type Shard struct {
 	catalog.Shard
-	ID  string // shardId-000000000000
-	log commitlog.Log
+	ID    string // shardId-000000000000
+	log   commitlog.Log
+	meter *meter.Shard
 }
 
 // route is what a request needs to know of one version of a stream. Immutable.
@@ -74,6 +79,8 @@ type route struct {
 	stream *catalog.Stream
 	shards []*Shard // those that may be read, in order of number
 	open   []*Shard // the open ones, in order of hash range; together they cover every hash key
+
+	traffic *meter.Traffic
 }
 
 // route finds the way into stream. WrongState when its shards are not there: it is being made or deleted.
@@ -84,7 +91,7 @@ func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, er
 	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
 		return nil, NotFound(stream.Account, stream.Name)
 	}
-	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards))}
+	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards)), traffic: s.meters.stream(stream.Group)}
 	for _, shard := range stream.Shards {
 		if !shard.Status.Listed() {
 			continue
@@ -93,7 +100,7 @@ func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, er
 		if err != nil {
 			return nil, fault.Wrap(err, "stream %s: shard %d", stream.Name, shard.Number)
 		}
-		opened := &Shard{Shard: shard, ID: ShardID(shard.Number), log: log}
+		opened := &Shard{Shard: shard, ID: ShardID(shard.Number), log: log, meter: s.meters.shard(LogID(stream, shard.Number))}
 		r.shards = append(r.shards, opened)
 		if shard.Status == catalog.Open {
 			r.open = append(r.open, opened)

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/controller"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/record"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/vfs"
@@ -35,7 +36,8 @@ type fixture struct {
 	streams *streams.Streams
 }
 
-func setUp(t *testing.T) *fixture {
+// setUp runs the parts; with limits, those of a shard.
+func setUp(t *testing.T, limits ...*meter.Limits) *fixture {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{T: t, ctx: ctx, clock: clock.NewManual(start)}
 	f.store = commitlog.NewMemory(f.clock, commitlog.Forever)
@@ -44,7 +46,7 @@ func setUp(t *testing.T) *fixture {
 	must(t, err)
 	f.control, err = controller.Open(ctx, controller.Options{Log: log, FS: vfs.NewMem(), Dir: "control", Clock: f.clock, Session: 1})
 	must(t, err)
-	f.streams, err = streams.New(streams.Options{Store: f.store, Control: f.control, Clock: f.clock, Secret: make([]byte, 32), Random: rand.Reader})
+	f.streams, err = streams.New(streams.Options{Store: f.store, Control: f.control, Clock: f.clock, Secret: make([]byte, 32), Random: rand.Reader, Limits: append(limits, nil)[0]})
 	must(t, err)
 	done := make(chan error, 2)
 	go func() { done <- f.control.Run(ctx) }()
