@@ -21,7 +21,7 @@ type devCommand struct {
 // Help is what `weir help dev` adds.
 func (c *devCommand) Help() string {
 	return "Ready when the ports answer. What was acknowledged is on disk: kill -9 and the same command bring everything back. " +
-		"Defaults: --listen 127.0.0.1:4566 --tls-listen 127.0.0.1:4567 --console-listen 127.0.0.1:4560 --data .weir --durability sync. " +
+		"Defaults: --listen 127.0.0.1:4566 --tls-listen 127.0.0.1:4567 --console-listen 127.0.0.1:4560 --data .weir --durability sync --limits off. " +
 		"An access key of twelve digits is the account."
 }
 

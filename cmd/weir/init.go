@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/weir-stream/weir/internal/quota"
 )
 
 // initCommand is `weir init`.
@@ -95,7 +97,7 @@ func (c *initCommand) write(result *initResult, text string) error {
 func configText(data string) string {
 	d := defaultSettings()
 	return strings.NewReplacer("LISTEN_TLS", d.TLSListen, "LISTEN_CONSOLE", d.ConsoleListen, "LISTEN", d.Listen, "DATA", filepath.ToSlash(data),
-		"DURABILITY", d.Durability, "LEVEL", d.LogLevel).Replace(`# Configuration of weir serve. A flag or a WEIR_ variable goes before what is here; weir config check looks it over.
+		"DURABILITY", d.Durability, "LEVEL", d.LogLevel, "RATES", d.Limits, "QUOTA", string(quota.Shards), "VALUE", fmt.Sprint(quota.Default().Get(quota.Shards))).Replace(`# Configuration of weir serve. A flag or a WEIR_ variable goes before what is here; weir config check looks it over.
 
 # Where the API listens, as host:port: over HTTP/1.1 and h2c, and over TLS. "off" turns TLS off.
 # Beyond loopback the server starts only when it has keys (weir keys list).
@@ -116,5 +118,12 @@ durability = "DURABILITY"
 
 # debug, info, warn or error.
 log_level = "LEVEL"
+
+# Whether shards and operations are held to AWS's rates: "aws", or "off", and then as much is taken and given as the machine can.
+limits = "RATES"
+
+# Quotas of your own, by their names in docs/operate/limits.md. Counts, such as this one, hold also when limits is "off".
+# [quotas]
+# QUOTA = VALUE
 `)
 }

@@ -9,6 +9,7 @@ type serverFlags struct {
 	ConsoleListen string `name:"console-listen" help:"Address of /metrics and /_weir/health; off turns it off." placeholder:"ADDR"`
 	Data          string `help:"Directory of everything durable." placeholder:"DIR"`
 	Durability    string `help:"What an acknowledgement means: sync (on disk), interval=50ms (soon on disk), os (with the operating system)." placeholder:"WHEN"`
+	Limits        string `help:"Hold shards and operations to AWS's rates: aws or off." placeholder:"WHICH"`
 	LogLevel      string `name:"log-level" help:"debug, info, warn or error." placeholder:"LEVEL"`
 }
 
@@ -19,7 +20,7 @@ func (f serverFlags) over(s settings) settings {
 		into *string
 	}{
 		{f.Listen, &s.Listen}, {f.TLSListen, &s.TLSListen}, {f.ConsoleListen, &s.ConsoleListen},
-		{f.Data, &s.DataDir}, {f.Durability, &s.Durability}, {f.LogLevel, &s.LogLevel},
+		{f.Data, &s.DataDir}, {f.Durability, &s.Durability}, {f.LogLevel, &s.LogLevel}, {f.Limits, &s.Limits},
 	} {
 		if one.flag != "" {
 			*one.into = one.flag

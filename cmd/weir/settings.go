@@ -15,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/weir-stream/weir/internal/node"
+	"github.com/weir-stream/weir/internal/quota"
 )
 
 // settings is the configuration of a server, whichever way it was said: a flag goes before a variable, a variable before
@@ -26,6 +27,9 @@ type settings struct {
 	DataDir       string `toml:"data_dir" json:"data_dir"`
 	Durability    string `toml:"durability" json:"durability"`
 	LogLevel      string `toml:"log_level" json:"log_level"`
+	Limits        string `toml:"limits" json:"limits"`
+
+	Quotas map[string]int64 `toml:"quotas,omitempty" json:"quotas,omitempty"` // adjustable rows of the quota table, by name; in the file only
 }
 
 // off is how an address says that it is not wanted; an empty one would be taken for one that was not said.
@@ -35,14 +39,14 @@ const off = "off"
 func defaultSettings() settings {
 	return settings{
 		Listen: "127.0.0.1:4566", TLSListen: "127.0.0.1:4567", ConsoleListen: "127.0.0.1:4560",
-		DataDir: "/var/lib/weir", Durability: "sync", LogLevel: "info",
+		DataDir: "/var/lib/weir", Durability: "sync", LogLevel: "info", Limits: "aws",
 	}
 }
 
-// devSettings are those of `weir dev`: data beside where it was started, and no chatter.
+// devSettings are those of `weir dev`: data beside where it was started, no chatter, and as much traffic as comes.
 func devSettings() settings {
 	s := defaultSettings()
-	s.DataDir, s.LogLevel = ".weir", "warn"
+	s.DataDir, s.LogLevel, s.Limits = ".weir", "warn", off
 	return s
 }
 
@@ -57,6 +61,7 @@ var variables = []struct {
 	{"WEIR_DATA_DIR", func(s *settings) *string { return &s.DataDir }},
 	{"WEIR_DURABILITY", func(s *settings) *string { return &s.Durability }},
 	{"WEIR_LOG_LEVEL", func(s *settings) *string { return &s.LogLevel }},
+	{"WEIR_LIMITS", func(s *settings) *string { return &s.Limits }},
 }
 
 // environment puts the variables that are set over the settings.
@@ -109,7 +114,11 @@ func readFile(s settings, path string) (settings, error) {
 		case errors.As(err, &malformed):
 			line, column := malformed.Position()
 			if key := malformed.Key(); len(key) > 0 && strings.Contains(malformed.Error(), "cannot decode") {
-				return s, fmt.Errorf("%s line %d column %d: %s must be text in quotes", path, line, column, strings.Join(key, "."))
+				what := "text in quotes"
+				if key[0] == "quotas" {
+					what = "a whole number"
+				}
+				return s, fmt.Errorf("%s line %d column %d: %s must be %s", path, line, column, strings.Join(key, "."), what)
 			}
 			return s, fmt.Errorf("%s line %d column %d: %s", path, line, column, strings.TrimPrefix(malformed.Error(), "toml: "))
 		}
@@ -145,10 +154,25 @@ func (s settings) validate() error {
 	if err := validDurability(s.Durability); err != nil {
 		wrong = append(wrong, err)
 	}
+	if s.Limits != "aws" && s.Limits != off {
+		say("limits %q is neither aws nor off", s.Limits)
+	}
+	if _, err := quota.New(s.quotas()); err != nil {
+		wrong = append(wrong, fmt.Errorf("quotas: %w", err))
+	}
 	if err := new(slog.Level).UnmarshalText([]byte(s.LogLevel)); err != nil {
 		say("log_level %q is none of debug, info, warn, error", s.LogLevel)
 	}
 	return errors.Join(wrong...)
+}
+
+// quotas are the rows of the quota table that the file replaces.
+func (s settings) quotas() map[quota.Name]int64 {
+	rows := make(map[quota.Name]int64, len(s.Quotas))
+	for name, value := range s.Quotas {
+		rows[quota.Name(name)] = value
+	}
+	return rows
 }
 
 func validDurability(value string) error {
@@ -165,7 +189,7 @@ func validDurability(value string) error {
 
 // config is what the node is told.
 func (s settings) config(t *terminal) node.Config {
-	c := node.Config{Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Logger: t.logger(s.LogLevel)}
+	c := node.Config{Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(), Logger: t.logger(s.LogLevel)}
 	if s.TLSListen != off {
 		c.TLSListen = s.TLSListen
 	}

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/weir-stream/weir/internal/quota"
 )
 
 func writeFile(t *testing.T, text string) string {
@@ -21,26 +24,29 @@ func writeFile(t *testing.T, text string) string {
 
 // Shows that a flag goes before a variable, a variable before the file, and the file before the default.
 func TestPrecedence(t *testing.T) {
-	file := writeFile(t, "listen = \"127.0.0.1:1\"\ntls_listen = \"127.0.0.1:2\"\nconsole_listen = \"off\"\ndata_dir = \"d\"\n")
+	file := writeFile(t, "listen = \"127.0.0.1:1\"\ntls_listen = \"127.0.0.1:2\"\nconsole_listen = \"off\"\ndata_dir = \"d\"\n[quotas]\nkinesis-shards = 7\n")
 	tr := newTrial("")
-	tr.env["WEIR_LISTEN"], tr.env["WEIR_TLS_LISTEN"], tr.env["WEIR_CONFIG"] = "127.0.0.1:3", "127.0.0.1:4", file
+	tr.env["WEIR_LISTEN"], tr.env["WEIR_TLS_LISTEN"], tr.env["WEIR_CONFIG"], tr.env["WEIR_LIMITS"] = "127.0.0.1:3", "127.0.0.1:4", file, "off"
 	s, err := serveSettings("", tr.terminal)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := serverFlags{Listen: "127.0.0.1:5"}.over(s)
-	want := settings{Listen: "127.0.0.1:5", TLSListen: "127.0.0.1:4", ConsoleListen: "off", DataDir: filepath.Join(filepath.Dir(file), "d"), Durability: "sync", LogLevel: "info"}
-	if got != want {
+	want := settings{Listen: "127.0.0.1:5", TLSListen: "127.0.0.1:4", ConsoleListen: "off", DataDir: filepath.Join(filepath.Dir(file), "d"), Durability: "sync", LogLevel: "info", Limits: "off", Quotas: map[string]int64{"kinesis-shards": 7}}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	if err := got.validate(); err != nil {
 		t.Error(err)
 	}
-	if c := got.config(tr.terminal); c.ConsoleListen != "" || c.TLSListen != "127.0.0.1:4" || c.Dev {
+	if c := got.config(tr.terminal); c.ConsoleListen != "" || c.TLSListen != "127.0.0.1:4" || c.Dev || c.Limits != "off" || c.Quotas[quota.Shards] != 7 {
 		t.Errorf("config %+v", c)
 	}
 	if got := environment(devSettings(), tr.getenv); got.Listen != "127.0.0.1:3" || got.DataDir != ".weir" {
 		t.Errorf("dev %+v", got)
+	}
+	if serve, dev := defaultSettings().Limits, devSettings().Limits; serve != "aws" || dev != "off" {
+		t.Errorf("limits are %s in serve and %s in dev", serve, dev)
 	}
 }
 
@@ -52,6 +58,10 @@ func TestConfigCheck(t *testing.T) {
 	}{
 		{"", nil},
 		{configText("data"), nil},
+		{"limits = \"off\"\n[quotas]\nkinesis-shards = 10\nkinesis-create-stream-calls-per-second = 100\n", nil},
+		{"limits = \"some\"\n[quotas]\nkinesis-shard = 10\nkinesis-tags = 60\nkinesis-streams-creating = -1\n",
+			[]string{"neither aws nor off", `"kinesis-shard" is not one`, `"kinesis-tags" is 50 for every client`, "cannot be negative"}},
+		{"[quotas]\nkinesis-shards = \"many\"\n", []string{"line 2", "quotas.kinesis-shards must be a whole number"}},
 		{"listn = \"x\"\n\nlimit = 1\n", []string{`line 1: key "listn"`, `line 3: key "limit"`}},
 		{"listen = x\n", []string{"line 1 column"}},
 		{"listen = 5\n", []string{"line 1"}},
@@ -89,7 +99,7 @@ func TestInit(t *testing.T) {
 	}
 	want := defaultSettings()
 	want.DataDir = made.DataDir
-	if s != want {
+	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
 	text, _ := os.ReadFile(made.Config)

@@ -10,6 +10,7 @@ import (
 	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/quota"
 )
 
 // Config says what one node runs. The zero value of a field is off, or what its comment says.
@@ -25,11 +26,21 @@ type Config struct {
 	// Durability is what an acknowledgement means: "sync" (the default), fdatasync returned; "interval=50ms", one will within that time; "os", the
 	// operating system has the bytes.
 	Durability string
+	// Limits is whether shards and operations are held to AWS's rates: "aws", or "off", and then as much is taken and given as the machine can. Empty is
+	// "off" with Dev and "aws" without. Quotas replaces adjustable rows of the quota table by name, rates and counts. The counts (such as streams in CREATING) hold either way.
+	Limits string
+	Quotas map[quota.Name]int64
 	// Faults breaks the disk on purpose, for tests: "disk-full" refuses every write once the node is up. Dev only.
 	Faults string
 	// Logger receives what an operator should know. Nil is slog.Default.
 	Logger *slog.Logger
 }
+
+// The values of Config.Limits.
+const (
+	limitsAWS = "aws"
+	limitsOff = "off"
+)
 
 // diskFull is the one value of Config.Faults.
 const diskFull = "disk-full"
@@ -52,6 +63,10 @@ func (c Config) Validate() error {
 		check(err == nil, "test clock %q is neither \"now\" nor a time like 2026-11-18T13:00:00Z", c.TestClock)
 		check(err != nil || console.ClockRange(at) == nil, "test clock %s: %v", c.TestClock, console.ClockRange(at))
 	}
+	check(c.Limits == "" || c.Limits == limitsAWS || c.Limits == limitsOff, "limits %q is neither aws nor off", c.Limits)
+	if _, err := quota.New(c.Quotas); err != nil {
+		wrong = append(wrong, err)
+	}
 	if _, err := c.durability(); err != nil {
 		wrong = append(wrong, err)
 	}
@@ -60,6 +75,9 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// limited says whether shards and operations are held to their rates.
+func (c Config) limited() bool { return c.Limits == limitsAWS || c.Limits == "" && !c.Dev }
 
 // checkListen refuses addresses that are open to more than should come in. The console answers without keys, so keys are not asked for it.
 func (c Config) checkListen(hasKeys bool) error {

@@ -29,6 +29,8 @@ import (
 	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/quota"
+	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/vfs"
 )
@@ -53,6 +55,7 @@ type Node struct {
 	metrics *metrics
 	closers []func() error // in the order of making; closed in reverse
 
+	quota   *quota.Table
 	disk    *vfs.Faulty // nil but in tests of faults
 	store   *disklog.Store
 	control *controller.Controller
@@ -94,6 +97,9 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	if n.quota, err = quota.New(config.Quotas); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(config.DataDir); errors.Is(err, os.ErrNotExist) { // there are no keys either, and a refusal leaves no directory behind
 		if err := config.checkListen(false); err != nil {
 			return nil, err
@@ -123,12 +129,16 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n.streams, err = streams.New(streams.Options{Store: n.store, Control: n.control, Clock: now, Secret: secret, Random: rand.Reader})
+	options := streams.Options{Store: n.store, Control: n.control, Clock: now, Secret: secret, Random: rand.Reader}
+	if config.limited() {
+		options.Limits = meter.LimitsOf(n.quota)
+	}
+	n.streams, err = streams.New(options)
 	if err != nil {
 		return nil, err
 	}
 	services := []edge.Service{
-		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Logger: n.logger}),
+		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 	}
 	if err := n.openEdge(osFS, keys, services); err != nil {
 		return nil, err
@@ -181,7 +191,7 @@ func (n *Node) openControl(ctx context.Context, fs vfs.FS, now clock.Clock, test
 	}
 	n.control, err = controller.Open(ctx, controller.Options{
 		Log: log, FS: fs, Dir: controlDir, Clock: now, Session: binary.BigEndian.Uint64(session[:]) | 1,
-		TestClock: test, TestClockStart: testStart, Logger: n.logger,
+		TestClock: test, TestClockStart: testStart, Quota: n.quota, Logger: n.logger,
 	})
 	if err != nil {
 		return fault.Wrap(err, "control plane")

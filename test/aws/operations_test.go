@@ -12,6 +12,7 @@ import (
 // supported is what this version does. docs/aws/kinesis.md says how.
 var supported = map[string]bool{
 	"AddTagsToStream": true, "CreateStream": true, "DecreaseStreamRetentionPeriod": true, "DeleteStream": true,
+	"DescribeLimits": true,
 	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetShardIterator": true,
 	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
 	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,

@@ -17,15 +17,19 @@ import (
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/controller"
+	"github.com/weir-stream/weir/internal/quota"
+	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
 )
 
-// Options is what the API works with. Every field but Logger is required.
+// Options is what the API works with. Every field but Logger, Quota and Limited is required.
 type Options struct {
 	Streams *streams.Streams
 	Control *controller.Controller
 	Clock   clock.Clock
 	Logger  *slog.Logger // hears of failures that are ours. Default slog.Default
+	Quota   *quota.Table // what DescribeLimits says, and the rates of operations. Default AWS's
+	Limited bool         // hold callers to the rates of operations
 }
 
 // API serves the operations of Kinesis Data Streams. It is an edge.Service and safe for concurrent use.
@@ -34,7 +38,10 @@ type API struct {
 	control *controller.Controller
 	clock   clock.Clock
 	logger  *slog.Logger
+	quota   *quota.Table
+	limited bool
 
+	calls   meter.Calls         // by operation, account, region and stream; counted when limited
 	answers *semaphore.Weighted // bytes of GetRecords answers that are being made or taken
 
 	puts sync.Pool // of *putRequest
@@ -43,9 +50,12 @@ type API struct {
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{streams: o.Streams, control: o.Control, clock: o.Clock, logger: o.Logger, answers: semaphore.NewWeighted(answersBytes)}
+	a := &API{streams: o.Streams, control: o.Control, clock: o.Clock, logger: o.Logger, quota: o.Quota, limited: o.Limited, answers: semaphore.NewWeighted(answersBytes)}
 	if a.logger == nil {
 		a.logger = slog.Default()
+	}
+	if a.quota == nil {
+		a.quota = quota.Default()
 	}
 	a.puts.New = func() any { return new(putRequest) }
 	a.gets.New = func() any { return new(getScratch) }

@@ -20,6 +20,7 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"CreateStream":                  shaped((*API).createStream),
 	"DecreaseStreamRetentionPeriod": shaped((*API).decreaseRetention),
 	"DeleteStream":                  shaped((*API).deleteStream),
+	"DescribeLimits":                shaped((*API).describeLimits),
 	"DescribeStream":                shaped((*API).describeStream),
 	"DescribeStreamSummary":         shaped((*API).describeStreamSummary),
 	"GetRecords":                    (*API).getRecords,
@@ -85,6 +86,9 @@ func shaped[In, Out any](run func(*API, *edge.Call, *In) (*Out, error)) func(*AP
 	return func(a *API, c *edge.Call) error {
 		in := new(In)
 		if err := decode(c, in); err != nil {
+			return err
+		}
+		if err := a.throttle(c, in); err != nil {
 			return err
 		}
 		out, err := run(a, c, in)
