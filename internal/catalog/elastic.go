@@ -21,10 +21,12 @@ type UpdateStreamMode struct {
 }
 
 // UpdateWarmThroughput asks that an ON_DEMAND stream be ready for a write throughput in MiB a second, now and from now on; 0 takes that back. The
-// shards for it are made at once.
+// shards for it are made at once. Shards above it go at once too, down to Keep: asking for what is there releases what traffic has left behind
+// (developer guide, Update a stream: down to the request or the peak of the last hour, whichever is higher).
 type UpdateWarmThroughput struct {
 	Address
 	WarmMiBps int `json:"warmMiBps"`
+	Keep      int `json:"keep"` // shards that the traffic of the last hour needs; 0 keeps all
 	WarmMax   int `json:"warmMax"`
 }
 
@@ -92,6 +94,12 @@ func (c UpdateAccountSettings) apply(s *State, at time.Time, position commitlog.
 	case c.Commit: // an end that was coming is called off
 		now.Ends = time.Time{}
 	case was.Committed(at) && was.Ends.IsZero():
+		for stream := range s.Streams(c.Account, c.Region, "") {
+			if stream.WarmMiBps > 0 {
+				return fault.New(fault.Invalid, "The MinimumThroughputBillingCommitment of account %s cannot be DISABLED while stream %s has a warm throughput of %d MiB/s.",
+					c.Account, stream.Name, stream.WarmMiBps)
+			}
+		}
 		now.Ends = at
 		if least := was.EarliestEnd(); least.After(at) {
 			now.Ends = least
@@ -151,12 +159,19 @@ func (c UpdateWarmThroughput) apply(s *State, at time.Time, position commitlog.P
 	if err := s.checkWarm(c.WarmMiBps, c.WarmMax, stream.Mode, c.Account, c.Region, c.Name, at); err != nil {
 		return err
 	}
-	if c.WarmMiBps != stream.WarmMiBps {
-		s.change(stream, position, func(next *Stream) {
-			next.WarmMiBps = c.WarmMiBps
-			next.warmUp(at)
-		})
+	least := max(c.WarmMiBps, c.Keep)
+	release := c.Keep > 0 && stream.OpenShards() > least
+	if c.WarmMiBps == stream.WarmMiBps && !release {
+		return nil
 	}
+	s.change(stream, position, func(next *Stream) {
+		next.WarmMiBps = c.WarmMiBps
+		next.warmUp(at)
+		if release {
+			next.beginReshard(least)
+			next.beginRound(at)
+		}
+	})
 	return nil
 }
 
@@ -198,7 +213,7 @@ func (s *State) checkWarm(mibps, most int, mode Mode, account, region, name stri
 	switch {
 	case mode != OnDemand:
 		return fault.New(fault.Invalid, "Stream %s under account %s is in mode %s: warm throughput is for streams in mode %s.", name, account, mode, OnDemand)
-	case !s.Settings(account, region).Committed(at):
+	case mibps != 0 && !s.Settings(account, region).Committed(at):
 		return fault.New(fault.Invalid, "Stream %s under account %s cannot have a warm throughput: the account's MinimumThroughputBillingCommitment is not ENABLED.", name, account)
 	case mibps < 0 || mibps > min(most, shardsMax):
 		return fault.New(fault.LimitExceeded, "The warm throughput of stream %s under account %s must be between 0 and %d MiB/s. Requested were %d.", name, account, most, mibps)
