@@ -32,6 +32,7 @@ import (
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/streams/elastic"
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
@@ -60,6 +61,7 @@ type Node struct {
 	store   *disklog.Store
 	control *controller.Controller
 	streams *streams.Streams
+	scaler  *elastic.Scaler
 	calls   inFlight
 	edge    *edge.Edge
 	console net.Listener // nil when off
@@ -137,6 +139,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
 	services := []edge.Service{
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 	}
@@ -282,6 +285,7 @@ func (n *Node) run(testClock *clock.Manual) {
 
 	n.rest.Go(func() { n.ended(restCtx, "control plane", n.control.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "streams", n.streams.Run(restCtx, n.logger)) })
+	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })
 	if n.console != nil {
 		options := console.Options{Metrics: n.metrics.registry, Health: n.health}
 		if testClock != nil {

@@ -42,8 +42,8 @@ func (s *steppedClock) Set(ctx context.Context, t time.Time) error {
 // idlePause is how long Drain waits between looks, in real time: what it waits for runs in real time, whatever the test clock says.
 const idlePause = time.Millisecond
 
-// Drain waits until nothing is in flight: no call is being served, no timer and no deadline of the catalog is due, and every stream has the logs
-// that it should have.
+// Drain waits until nothing is in flight: no call is being served, no timer and no deadline of the catalog is due, streams have been looked at for scaling, and
+// every stream has the logs that it should have.
 func (s *steppedClock) Drain(ctx context.Context) error {
 	for !s.idle() {
 		if err := clock.Sleep(ctx, clock.Real, idlePause); err != nil {
@@ -57,5 +57,5 @@ func (s *steppedClock) idle() bool {
 	now := s.clock.Now()
 	due, waiting := s.clock.NextDue()
 	deadline, ticking := s.node.control.State().NextDeadline()
-	return s.node.calls.n.Load() == 0 && s.node.streams.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
+	return s.node.calls.n.Load() == 0 && s.node.scaler.Settled() && s.node.streams.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
 }

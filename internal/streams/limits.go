@@ -46,6 +46,11 @@ func (s *Streams) Traffic(stream *catalog.Stream, from time.Time) []meter.Minute
 	return s.meters.stream(stream.Group).Since(from)
 }
 
+// Recalls says whether Traffic has everything that came into a stream from a time on: the node began before it, or the stream was made since.
+func (s *Streams) Recalls(stream *catalog.Stream, from time.Time) bool {
+	return !s.began.After(from) || !s.began.After(stream.Created)
+}
+
 // Counts is what a shard has taken and given since the node began.
 func (s *Streams) Counts(stream *catalog.Stream, shard uint32) meter.Counts {
 	return s.meters.shard(LogID(stream, shard)).Counts()

@@ -35,6 +35,8 @@ type Put struct {
 	partOf  []int32     // by place in route.open: 1 + index into parts, 0 for none
 	placed  []placed    // by record, in order of Add
 	spare   batch.Batch // empty; thin fills it
+	runAt   int32       // place in route.open of the run of records that spread is giving to one shard
+	runLeft int         // bytes until the next run
 	wait    sync.WaitGroup
 }
 
@@ -80,19 +82,15 @@ func (s *Streams) Begin(ctx context.Context, stream *catalog.Stream) (*Put, erro
 }
 
 // Add gives a record its place and returns the room for its data, which the caller must fill before Commit.
-// With explicit, the record goes where that hash key belongs, instead of the partition key's MD5.
+// With explicit, the record goes where that hash key belongs, instead of the partition key's MD5. In a stream that distributes records itself both are
+// ignored; the partition key, which may be empty there, is kept.
 func (p *Put) Add(partitionKey []byte, explicit *record.HashKey, dataSize int) []byte {
-	var key record.HashKey
-	if explicit != nil {
-		key = *explicit
-	} else {
-		key = record.HashKeyOf(partitionKey)
-	}
-	at := p.partFor(int32(p.route.shardFor(key)))
+	open, key := p.placeFor(partitionKey, explicit, len(partitionKey)+dataSize)
+	at := p.partFor(open)
 	part := p.parts[at]
 	p.placed = append(p.placed, placed{key: key, part: at, index: int32(part.batch.Len())})
 	part.bytes += int64(len(partitionKey) + dataSize)
-	if explicit == nil {
+	if explicit == nil || p.route.auto {
 		return part.batch.AppendRoom(p.arrival, partitionKey, dataSize)
 	}
 	var raw [16]byte
@@ -199,7 +197,7 @@ func (p *Put) Release() {
 		}
 	}
 	s := p.streams
-	p.streams, p.route, p.used, p.placed = nil, nil, 0, p.placed[:0]
+	p.streams, p.route, p.used, p.placed, p.runLeft = nil, nil, 0, p.placed[:0], 0
 	s.puts.Put(p)
 }
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/clock"
@@ -44,6 +45,7 @@ type Streams struct {
 	tokens  *tokens
 	limits  *meter.Limits
 	meters  meters
+	began   time.Time // when the node did, by clock
 	puts    sync.Pool // of *Put
 
 	settled atomic.Int64 // the catalog's version whose changes Run has carried out; −1 before the first
@@ -57,7 +59,7 @@ func New(o Options) (*Streams, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens, limits: o.Limits}
+	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens, limits: o.Limits, began: o.Clock.Now()}
 	if s.backoff == nil {
 		s.backoff = clock.Real
 	}
@@ -74,13 +76,15 @@ type Shard struct {
 	meter *meter.Shard
 }
 
-// route is what a request needs to know of one version of a stream. Immutable.
+// route is what a request needs to know of one version of a stream. Immutable but for turn.
 type route struct {
 	stream *catalog.Stream
 	shards []*Shard // those that may be read, in order of number
 	open   []*Shard // the open ones, in order of hash range; together they cover every hash key
 
 	traffic *meter.Traffic
+	auto    bool          // the stream distributes records itself
+	turn    atomic.Uint32 // where in open the last run of records went, when it does
 }
 
 // route finds the way into stream. WrongState when its shards are not there: it is being made or deleted.
@@ -91,7 +95,7 @@ func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, er
 	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
 		return nil, NotFound(stream.Account, stream.Name)
 	}
-	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards)), traffic: s.meters.stream(stream.Group)}
+	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards)), traffic: s.meters.stream(stream.Group), auto: stream.Distribution == catalog.Auto}
 	for _, shard := range stream.Shards {
 		if !shard.Status.Listed() {
 			continue

@@ -237,7 +237,7 @@ func TestTraffic(t *testing.T) {
 		traffic.Add(start.Add(time.Duration(i)*time.Minute), 1, 1)
 	}
 	got := traffic.Since(start)
-	if len(got) != 32 || !got[0].Start.Equal(start.Add(68*time.Minute)) {
+	if len(got) != 64 || !got[0].Start.Equal(start.Add(36*time.Minute)) {
 		t.Errorf("%d minutes from %v", len(got), got[0].Start)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// trafficMinutes is how many minutes Traffic remembers: more than twice the 15 minutes within which a stream must have scaled.
-const trafficMinutes = 32
+// trafficMinutes is how many minutes Traffic remembers: the hour that releasing warm throughput looks back on, and some.
+const trafficMinutes = 64
 
 // Minute is what a stream took in one minute.
 type Minute struct {
@@ -37,7 +37,7 @@ func (t *Traffic) Add(now time.Time, records int, bytes int64) {
 }
 
 // Since gives the minutes that are remembered, from the one that holds a time on, the oldest first, without those in which nothing came. The last may still be
-// going on. What is older than 32 minutes has been forgotten when something newer came in its place.
+// going on. What is older than 64 minutes has been forgotten when something newer came in its place.
 func (t *Traffic) Since(from time.Time) []Minute {
 	first := from.Unix() / 60
 	t.mu.Lock()
