@@ -189,6 +189,30 @@ func TestOperationRates(t *testing.T) {
 			_, err := s.ListTagsForResource(s.ctx, &kinesis.ListTagsForResourceInput{ResourceARN: aws.String(s.arn(stream))})
 			return err
 		}},
+		{"SplitShard", 5, true, func(s *session, stream string) error {
+			_, err := s.SplitShard(s.ctx, &kinesis.SplitShardInput{StreamName: &stream, ShardToSplit: aws.String("7"), NewStartingHashKey: aws.String("1")})
+			return err
+		}},
+		{"MergeShards", 5, true, func(s *session, stream string) error {
+			_, err := s.MergeShards(s.ctx, &kinesis.MergeShardsInput{StreamName: &stream, ShardToMerge: aws.String("7"), AdjacentShardToMerge: aws.String("8")})
+			return err
+		}},
+		{"UpdateShardCount", 10, false, func(s *session, stream string) error {
+			_, err := s.UpdateShardCount(s.ctx, &kinesis.UpdateShardCountInput{StreamName: &stream, TargetShardCount: aws.Int32(99), ScalingType: types.ScalingTypeUniformScaling})
+			return err
+		}},
+		{"UpdateStreamMode", 5, true, func(s *session, stream string) error {
+			_, err := s.UpdateStreamMode(s.ctx, &kinesis.UpdateStreamModeInput{StreamARN: aws.String(s.arn(stream)), StreamModeDetails: &types.StreamModeDetails{StreamMode: types.StreamModeProvisioned}})
+			return err
+		}},
+		{"DescribeAccountSettings", 5, false, func(s *session, _ string) error {
+			_, err := s.DescribeAccountSettings(s.ctx, &kinesis.DescribeAccountSettingsInput{})
+			return err
+		}},
+		{"UpdateStreamWarmThroughput", 5, false, func(s *session, stream string) error {
+			_, err := s.UpdateStreamWarmThroughput(s.ctx, &kinesis.UpdateStreamWarmThroughputInput{StreamName: &stream, WarmThroughputMiBps: aws.Int32(1)})
+			return err
+		}},
 		{"ListShards", 1000, true, func(s *session, stream string) error {
 			_, err := s.ListShards(s.ctx, &kinesis.ListShardsInput{StreamName: &stream})
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -12,7 +13,8 @@ import (
 // supported is what this version does. docs/aws/kinesis.md says how.
 var supported = map[string]bool{
 	"AddTagsToStream": true, "CreateStream": true, "DecreaseStreamRetentionPeriod": true, "DeleteStream": true,
-	"DescribeLimits": true,
+	"DescribeLimits": true, "DescribeAccountSettings": true, "UpdateAccountSettings": true, "UpdateStreamMode": true,
+	"UpdateStreamRecordDistributionStrategy": true, "UpdateStreamWarmThroughput": true,
 	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetShardIterator": true,
 	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
 	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,
@@ -44,6 +46,18 @@ func TestOperationsAreAllThere(t *testing.T) {
 	for name := range supported {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is no operation", name)
+		}
+	}
+}
+
+// TestChannelsAreRefusedByName: delivery does not exist yet, and nothing pretends that it does.
+func TestChannelsAreRefusedByName(t *testing.T) {
+	s := shared.plain(t)
+	for _, operation := range []string{"CreateChannel", "DeleteChannel", "DescribeChannel", "ListChannels", "UpdateChannel"} {
+		got := s.json(operation, "{}")
+		want := "The operation " + operation + " is not supported by this version of Weir."
+		if got.StatusCode != 400 || !strings.Contains(got.body, want) || !strings.Contains(got.body, "UnsupportedOperationException") {
+			t.Errorf("%s: %d %s", operation, got.StatusCode, got.body)
 		}
 	}
 }

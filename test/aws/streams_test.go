@@ -102,14 +102,6 @@ func TestOnDemandStream(t *testing.T) {
 func TestOptionsRefusedByName(t *testing.T) {
 	s := shared.plain(t)
 	s.create("plain", 1)
-	_, err := s.CreateStream(s.ctx, &kinesis.CreateStreamInput{StreamName: aws.String("warm"), WarmThroughputMiBps: aws.Int32(10)})
-	s.refused(err, "InvalidArgumentException", "WarmThroughputMiBps is not supported by this version.*")
-	_, err = s.CreateStream(s.ctx, &kinesis.CreateStreamInput{StreamName: aws.String("auto"), RecordDistributionStrategy: types.RecordDistributionStrategyAuto})
-	s.refused(err, "InvalidArgumentException", "RecordDistributionStrategy.* is not supported by this version.*")
-	streams := must(s.ListStreams(s.ctx, &kinesis.ListStreamsInput{}))(s).StreamNames
-	if len(streams) != 1 {
-		t.Errorf("streams are %v, want the plain one", streams)
-	}
 	iterator := s.iterator(&kinesis.GetShardIteratorInput{StreamName: aws.String("plain"), ShardId: aws.String("0"), ShardIteratorType: types.ShardIteratorTypeLatest})
 	for operation, members := range map[string]string{
 		"DescribeStream":                `"StreamName":"plain"`,

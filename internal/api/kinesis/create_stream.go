@@ -11,14 +11,8 @@ import (
 //
 // Source: API_CreateStream (read 2026-11). Shown by: TestStreamLife in test/aws.
 // Without ShardCount a stream gets four shards in either mode.
-// Differs from AWS: WarmThroughputMiBps and RecordDistributionStrategy AUTO are refused by name in this version.
+// WarmThroughputMiBps makes a shard for each MiB a second.
 func (a *API) createStream(c *edge.Call, in *shapes.CreateStreamInput) (*nothing, error) {
-	if in.WarmThroughputMiBps != nil {
-		return nil, notYet("WarmThroughputMiBps")
-	}
-	if s := in.RecordDistributionStrategy; s != nil && *s != "USER_PARTITION_KEY" {
-		return nil, notYet("RecordDistributionStrategy " + string(*s))
-	}
 	mode := catalog.Provisioned
 	if in.StreamModeDetails != nil {
 		mode = catalog.Mode(deref(in.StreamModeDetails.StreamMode))
@@ -33,11 +27,8 @@ func (a *API) createStream(c *edge.Call, in *shapes.CreateStreamInput) (*nothing
 		Mode:         mode,
 		ShardCount:   int(deref(in.ShardCount)),
 		MaxRecordKiB: int(deref(in.MaxRecordSizeInKiB)),
+		WarmMiBps:    int(deref(in.WarmThroughputMiBps)),
+		Distribution: catalog.Distribution(deref(in.RecordDistributionStrategy)),
 		Tags:         in.Tags,
 	})
-}
-
-// notYet refuses an option by name.
-func notYet(option string) error {
-	return fault.New(fault.Unsupported, "%s is not supported by this version of Weir.", option)
 }

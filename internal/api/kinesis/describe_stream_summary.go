@@ -1,6 +1,7 @@
 package kinesis
 
 import (
+	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
 	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
 )
@@ -13,7 +14,7 @@ func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSumma
 	if err != nil {
 		return nil, err
 	}
-	return &shapes.DescribeStreamSummaryOutput{StreamDescriptionSummary: &shapes.StreamDescriptionSummary{
+	summary := &shapes.StreamDescriptionSummary{
 		StreamName:              ptr(stream.Name),
 		StreamARN:               ptr(stream.ARN),
 		StreamId:                ptr(stream.ID),
@@ -26,5 +27,10 @@ func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSumma
 		OpenShardCount:          ptr(int32(stream.OpenShards())),
 		ConsumerCount:           ptr(int32(0)),
 		MaxRecordSizeInKiB:      ptr(int32(stream.MaxRecordKiB)),
-	}}, nil
+		WarmThroughput:          a.warmThroughput(stream),
+	}
+	if stream.Mode == catalog.OnDemand {
+		summary.RecordDistributionStrategy = ptr(shapes.RecordDistributionStrategy(stream.Distribution))
+	}
+	return &shapes.DescribeStreamSummaryOutput{StreamDescriptionSummary: summary}, nil
 }

@@ -132,8 +132,11 @@ func appendRecordsJSON(dst []byte, got streams.Batch) []byte {
 		dst = jsonproto.AppendMillis(dst, rec.Timestamp)
 		dst = append(dst, `,"Data":"`...)
 		dst = appendBase64(dst, rec.Value)
-		dst = append(dst, `","PartitionKey":`...)
-		dst = jsonproto.AppendString(dst, rec.Key)
+		dst = append(dst, '"')
+		if len(rec.Key) > 0 { // a stream in AUTO takes records without
+			dst = append(dst, `,"PartitionKey":`...)
+			dst = jsonproto.AppendString(dst, rec.Key)
+		}
 		dst = append(dst, '}')
 	}
 	dst = append(dst, `],"MillisBehindLatest":`...)
@@ -169,15 +172,21 @@ func appendRecordsCBOR(dst []byte, got streams.Batch) []byte {
 	dst = cborproto.AppendArrayHeader(dst, len(got.Records))
 	for i := range got.Records {
 		rec := &got.Records[i]
-		dst = cborproto.AppendMapHeader(dst, 4)
+		members := 3
+		if len(rec.Key) > 0 { // a stream in AUTO takes records without
+			members++
+		}
+		dst = cborproto.AppendMapHeader(dst, members)
 		dst = cborproto.AppendText(dst, "SequenceNumber")
 		dst = appendSequenceCBOR(dst, got.Shard.SequenceOf(rec))
 		dst = cborproto.AppendText(dst, "ApproximateArrivalTimestamp")
 		dst = cborproto.AppendTimestampMillis(dst, rec.Timestamp)
 		dst = cborproto.AppendText(dst, "Data")
 		dst = cborproto.AppendBytes(dst, rec.Value)
-		dst = cborproto.AppendText(dst, "PartitionKey")
-		dst = cborproto.AppendText(dst, rec.Key)
+		if len(rec.Key) > 0 {
+			dst = cborproto.AppendText(dst, "PartitionKey")
+			dst = cborproto.AppendText(dst, rec.Key)
+		}
 	}
 	dst = cborproto.AppendText(dst, "MillisBehindLatest")
 	dst = cborproto.AppendInt(dst, got.MillisBehind)

@@ -72,7 +72,7 @@ func (r *putRequest) valid() bool {
 	}
 	for i := range r.entries {
 		e := &r.entries[i]
-		if e.data == nil || len(e.partitionKey) < 1 || len(e.partitionKey) > partitionKeyMax && utf8.RuneCount(e.partitionKey) > partitionKeyMax {
+		if e.data == nil || e.partitionKey != nil && len(e.partitionKey) < 1 || len(e.partitionKey) > partitionKeyMax && utf8.RuneCount(e.partitionKey) > partitionKeyMax {
 			return false
 		}
 		if e.explicitHashKey != nil && !validExplicit(e.explicitHashKey) {
@@ -151,7 +151,7 @@ func (r *putRequest) place(p *streams.Put, stream *catalog.Stream) (plain bool, 
 	for i := range r.entries {
 		e := &r.entries[i]
 		var explicit *record.HashKey
-		if e.explicitHashKey != nil {
+		if e.explicitHashKey != nil && stream.Distribution != catalog.Auto {
 			key, err := record.ParseHashKey(string(e.explicitHashKey))
 			if err != nil {
 				return true, fault.New(fault.Invalid, "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was %s", e.explicitHashKey)
@@ -209,8 +209,8 @@ func decodedSize(text []byte) int {
 	return size
 }
 
-// errNoPartitionKey refuses a record without a partition key. The model makes it optional, for streams that distribute records themselves; this
-// version has none, so the text is the one that AWS has for a required member.
+// errNoPartitionKey refuses a record without a partition key in a stream that needs it. The model makes it optional, for streams that distribute records
+// themselves, so that the text is the one that AWS has for a required member.
 var errNoPartitionKey = fault.As(fault.Invalid, &wire.APIError{
 	Code: wire.CodeValidation, Message: "1 validation error detected: Value null at 'partitionKey' failed to satisfy constraint: Member must not be null",
 }, "")
@@ -249,7 +249,7 @@ func (a *API) put(c *edge.Call, r *putRequest) (*streams.Put, error) {
 		return nil, err
 	}
 	for i := range r.entries {
-		if r.entries[i].partitionKey == nil {
+		if r.entries[i].partitionKey == nil && stream.Distribution != catalog.Auto {
 			return nil, errNoPartitionKey
 		}
 	}

@@ -91,7 +91,8 @@ func TestScanJSON(t *testing.T) {
 		{"twice", `{"StreamName":"s","Data":"YQ==","Data":"YWI=","PartitionKey":"k"}`, true, false},
 		{"unknown member", `{"StreamName":"s","Data":"YQ==","PartitionKey":"k","Colour":"red"}`, true, false},
 		{"dry run", `{"StreamName":"s","Data":"YQ==","PartitionKey":"k","DryRun":true}`, true, false},
-		{"no key", `{"StreamName":"s","Data":"YQ=="}`, true, false},
+		{"no key", `{"StreamName":"s","Data":"YQ=="}`, true, true}, // the stream decides whether it needs one
+		{"empty key", `{"StreamName":"s","Data":"YQ==","PartitionKey":""}`, true, false},
 		{"no data", `{"StreamName":"s","PartitionKey":"k"}`, true, false},
 		{"bad name", `{"StreamName":"s!","Data":"YQ==","PartitionKey":"k"}`, true, false},
 		{"empty name", `{"StreamName":"","Data":"YQ==","PartitionKey":"k"}`, true, false},
