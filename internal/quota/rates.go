@@ -7,7 +7,6 @@ const (
 	ShardReadBytes    Name = "kinesis-shard-read-bytes-per-second"
 	ShardReadCalls    Name = "kinesis-shard-read-calls-per-second"
 	FanOutBytes       Name = "kinesis-fan-out-bytes-per-second"
-	SubscribeCalls    Name = "kinesis-subscribe-to-shard-calls-per-second"
 	IteratorCalls     Name = "kinesis-get-shard-iterator-calls-per-second"
 
 	CreateStreamCalls     Name = "kinesis-create-stream-calls-per-second"
@@ -39,7 +38,6 @@ var rates = []Limit{
 	{ShardReadCalls, 5, "GetRecords calls a second", PerShard, false, quotas, readNow},
 	{IteratorCalls, 5, "GetShardIterator calls a second", PerShard, false, quotas, readNow},
 	{FanOutBytes, 2 << 20, "bytes a second, SubscribeToShard", PerConsumer, false, "API_RegisterStreamConsumer", readNow},
-	{SubscribeCalls, 1, "SubscribeToShard calls a second", PerConsumer, false, quotas, readNow},
 
 	// How often an operation may be called. Where a row names several, each is counted by itself. Where the developer guide and the page of the
 	// operation differ on what a rate is counted over, the row has the guide's, and says so.
