@@ -23,6 +23,7 @@ import (
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/node"
+	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
@@ -191,6 +192,12 @@ func TestValidate(t *testing.T) {
 		{"os", func(c *node.Config) { c.Durability = "os" }, ""},
 		{"interval of nothing", func(c *node.Config) { c.Durability = "interval=" }, "interval="},
 		{"negative interval", func(c *node.Config) { c.Durability = "interval=-1s" }, "interval=-1s"},
+		{"limits", func(c *node.Config) { c.Limits = "aws" }, ""},
+		{"no limits", func(c *node.Config) { c.Limits = "off" }, ""},
+		{"other limits", func(c *node.Config) { c.Limits = "some" }, `"some"`},
+		{"a quota", func(c *node.Config) { c.Quotas = map[quota.Name]int64{quota.Shards: 7} }, ""},
+		{"an unknown quota", func(c *node.Config) { c.Quotas = map[quota.Name]int64{"wishes": 3} }, `"wishes"`},
+		{"a quota that is fixed", func(c *node.Config) { c.Quotas = map[quota.Name]int64{quota.Tags: 60} }, "kinesis-tags"},
 		{"unknown durability", func(c *node.Config) { c.Durability = "maybe" }, `"maybe"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -191,6 +191,54 @@ func TestNoWindowHasMore(t *testing.T) {
 	}
 }
 
+// Shows the same for reading, where what was given is known only after it was: over any window of W seconds at most five calls × (W + 1), and 2 MiB × (W + 1)
+// and one answer.
+func TestNoWindowReadsMore(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("repeat: go test ./internal/quota/meter -run TestNoWindowReadsMore -seed %d", s)
+		}
+	}()
+	random := rand.New(rand.NewPCG(s, 2))
+	type reading struct {
+		at    time.Time
+		bytes int64 // up to and with this one
+	}
+	var shard meter.Shard
+	all := []reading{{at: start}}
+	now := start
+	for range 3000 {
+		now = now.Add(time.Duration(random.ExpFloat64() * float64(100*time.Millisecond)))
+		if !shard.Read(now, aws) {
+			continue
+		}
+		bytes := random.Int64N(mib)
+		if random.IntN(20) == 0 {
+			bytes = random.Int64N(10*mib + 1)
+		}
+		shard.Gave(now, aws, 1, bytes)
+		all = append(all, reading{now, all[len(all)-1].bytes + bytes})
+	}
+	for i := 1; i < len(all); i++ {
+		for j := i; j < len(all); j++ {
+			window := all[j].at.Sub(all[i].at).Seconds()
+			if float64(j-i+1) > 5*(window+1)+1e-3 {
+				t.Fatalf("%d calls in %v s", j-i+1, window)
+			}
+			if got := all[j].bytes - all[i-1].bytes; float64(got) > 2*mib*(window+1)+10*mib {
+				t.Fatalf("%d bytes in %v s", got, window)
+			}
+		}
+	}
+	if seconds := now.Sub(start).Seconds(); float64(all[len(all)-1].bytes) < 0.5*2*mib*seconds {
+		t.Errorf("%d bytes in %.0f s are less than half the rate", all[len(all)-1].bytes, seconds)
+	}
+}
+
 // Shows that calls are counted by key, and that keys are forgotten when a second has gone by without a call.
 func TestCalls(t *testing.T) {
 	var calls meter.Calls
