@@ -61,6 +61,7 @@ type Scaler struct {
 
 	watched map[uint64]*history // by log group; only Run
 	next    atomic.Int64        // when Run looks next, ns since 1970; 0 before it has looked
+	due     chan struct{}       // capacity 1: somebody has seen that a look is due
 }
 
 // New makes a scaler. Run scales.
@@ -71,7 +72,7 @@ func New(o Options) *Scaler {
 	return &Scaler{
 		control: o.Control, traffic: o.Traffic, clock: o.Clock, limits: meter.LimitsOf(o.Quota), logger: o.Logger,
 		bounds:  bounds{least: int(o.Quota.Get(quota.OnDemandShards)), most: int(o.Quota.Get(quota.StreamShards))},
-		watched: map[uint64]*history{},
+		watched: map[uint64]*history{}, due: make(chan struct{}, 1),
 	}
 }
 
@@ -85,14 +86,32 @@ func (s *Scaler) Run(ctx context.Context) error {
 		}
 		next := now.Add(lookEvery)
 		s.next.Store(next.UnixNano())
-		if clock.Sleep(ctx, s.clock, next.Sub(s.clock.Now())) != nil {
-			return nil
+		for s.clock.Now().Before(next) {
+			timer := s.clock.NewTimer(next.Sub(s.clock.Now()))
+			select {
+			case <-timer.C():
+			case <-s.due: // or it was due for the look before
+				timer.Stop()
+			case <-ctx.Done():
+				timer.Stop()
+				return nil
+			}
 		}
 	}
 }
 
-// Settled says whether everything that was due by now has been asked for.
-func (s *Scaler) Settled() bool { return s.next.Load() > s.clock.Now().UnixNano() }
+// Settled says whether everything that was due by now has been asked for, and sees to it that it will be. A test clock that is moved while Run makes its timer
+// leaves that timer behind the look that it is for; whoever waits for this would then wait for the clock.
+func (s *Scaler) Settled() bool {
+	if s.next.Load() > s.clock.Now().UnixNano() {
+		return true
+	}
+	select {
+	case s.due <- struct{}{}:
+	default:
+	}
+	return false
+}
 
 // look judges every stream by what came into it since the last look.
 func (s *Scaler) look(ctx context.Context, now time.Time) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -184,5 +186,41 @@ func TestFloors(t *testing.T) {
 	forward(time.Hour)
 	if p.open() != 4 {
 		t.Errorf("%d open in mode PROVISIONED", p.open())
+	}
+}
+
+// jumpy is a clock that somebody moves while the first timer is being made.
+type jumpy struct {
+	*clock.Manual
+	once sync.Once
+}
+
+func (j *jumpy) NewTimer(d time.Duration) clock.Timer {
+	j.once.Do(func() { j.Advance(20 * time.Second) })
+	return j.Manual.NewTimer(d)
+}
+
+// Shows that a look is not put off until the clock moves again when the clock was moved while the timer for it was made: who drains would wait for ever.
+func TestClockMovesUnderTheTimer(t *testing.T) {
+	j := &jumpy{Manual: clock.NewManual(time.Date(2026, 11, 18, 0, 0, 7, 0, time.UTC))}
+	p := &plane{t: t, clock: j.Manual, state: catalog.Empty()}
+	scaler := elastic.New(elastic.Options{Control: p, Clock: j, Quota: quota.Default()})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- scaler.Run(ctx) }()
+	patience := time.NewTimer(30 * time.Second)
+	defer patience.Stop()
+	j.BlockUntil(1) // the timer is there, and the clock has moved
+	for !scaler.Settled() {
+		select {
+		case <-patience.C:
+			t.Fatal("never settled")
+		default:
+			runtime.Gosched()
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
