@@ -17,7 +17,7 @@ import (
 //	148–183      36  ShardCreated
 //	144–147       4  the lowest four bits of Shard
 //	 80–143      64  Position + 1; the top bit is 0
-//	 72–79        8  0
+//	 72–79        8  0, or 1 when Behind
 //	 36–71       36  ArrivalSecond
 //	  4–35       32  Shard
 //	  0–3         4  2
@@ -32,6 +32,9 @@ type SequenceNumber struct {
 	Shard         uint32 // the number in the shard's id
 	Position      int64  // the record's position in its shard; StartPosition and EndPosition are special
 	ArrivalSecond int64  // seconds since 1970, 0 ≤ … < 2^36
+	// Behind makes it the number of no record, but of the gap behind the record at Position: above the number of that record whenever it arrived,
+	// and below that of the next. It is where a reader who has had the record goes on (ContinuationSequenceNumber of SubscribeToShard).
+	Behind bool
 }
 
 // The positions of no record.
@@ -74,6 +77,7 @@ func (s SequenceNumber) Compare(other SequenceNumber) int {
 		cmp.Compare(s.ShardCreated, other.ShardCreated),
 		cmp.Compare(s.Shard&0xf, other.Shard&0xf),
 		cmp.Compare(s.Position, other.Position),
+		cmp.Compare(s.behind(), other.behind()),
 		cmp.Compare(s.ArrivalSecond, other.ArrivalSecond),
 		cmp.Compare(s.Shard, other.Shard),
 	)
@@ -104,11 +108,19 @@ func (s SequenceNumber) AppendTo(dst []byte) []byte {
 	return append(dst, digits[:]...)
 }
 
+// behind is bits 72–79.
+func (s SequenceNumber) behind() uint64 {
+	if s.Behind {
+		return 1
+	}
+	return 0
+}
+
 // words is the number as three words, the top one first.
 func (s SequenceNumber) words() (hi, mid, lo uint64) {
 	created, place, arrival := uint64(s.ShardCreated)&(secondsEnd-1), uint64(s.Position+1)&math.MaxInt64, uint64(s.ArrivalSecond)&(secondsEnd-1)
 	hi = sequenceVersion<<56 | created<<20 | uint64(s.Shard&0xf)<<16 | place>>48
-	mid = place<<16 | arrival>>28
+	mid = place<<16 | s.behind()<<8 | arrival>>28
 	lo = arrival<<36 | uint64(s.Shard)<<4 | sequenceTail
 	return hi, mid, lo
 }
@@ -133,6 +145,7 @@ func ParseSequenceNumber(text string) (SequenceNumber, error) {
 		Shard:         uint32(lo >> 4),
 		Position:      int64(hi&0xffff<<48|mid>>16) - 1,
 		ArrivalSecond: int64(mid&0xff<<28 | lo>>36),
+		Behind:        mid>>8&0xff == 1,
 	}
 	if againHi, againMid, againLo := s.words(); againHi != hi || againMid != mid || againLo != lo {
 		return SequenceNumber{}, fault.As(fault.Invalid, ErrSequenceLayout, "sequence number %s", text)

@@ -20,6 +20,7 @@ func randomSequence(r *rand.Rand) record.SequenceNumber {
 		Shard:         r.Uint32() >> r.UintN(32),
 		Position:      r.Int64() >> r.UintN(63),
 		ArrivalSecond: r.Int64N(1<<36) >> r.UintN(36),
+		Behind:        r.UintN(4) == 0,
 	}
 	switch r.UintN(8) {
 	case 0:
@@ -33,7 +34,11 @@ func randomSequence(r *rand.Rand) record.SequenceNumber {
 
 // bigSequence builds the number field by field, in hexadecimal, as the layout is written down.
 func bigSequence(s record.SequenceNumber) *big.Int {
-	hex := fmt.Sprintf("2%09x%x%016x00%09x%08x2", s.ShardCreated, s.Shard&0xf, s.Position+1, s.ArrivalSecond, s.Shard)
+	behind := 0
+	if s.Behind {
+		behind = 1
+	}
+	hex := fmt.Sprintf("2%09x%x%016x%02x%09x%08x2", s.ShardCreated, s.Shard&0xf, s.Position+1, behind, s.ArrivalSecond, s.Shard)
 	b, ok := new(big.Int).SetString(hex, 16)
 	if !ok {
 		panic(hex)
@@ -83,6 +88,8 @@ func TestSequenceNumberOrder(t *testing.T) {
 		record.StartingSequenceNumber(created, 3),
 		at(0, created),
 		at(1, created+9), // the clock may step back between records
+		{ShardCreated: created, Shard: 3, Position: 1, ArrivalSecond: created + 9, Behind: true},
+		{ShardCreated: created, Shard: 3, Position: 1, ArrivalSecond: created + 14, Behind: true}, // grows while nothing comes
 		at(2, created+5),
 		at(1<<62, closed),
 		record.EndingSequenceNumber(created, 3, closed),
@@ -123,7 +130,7 @@ func TestParseSequenceNumberRefuses(t *testing.T) {
 		{"1" + strings.Repeat("0", 55), record.ErrSequenceLayout},
 		{wrongBits(0), record.ErrSequenceLayout},
 		{wrongBits(4), record.ErrSequenceLayout},   // the shard's low bits stand in two places
-		{wrongBits(72), record.ErrSequenceLayout},  // always 0
+		{wrongBits(73), record.ErrSequenceLayout},  // always 0; bit 72 is Behind
 		{wrongBits(143), record.ErrSequenceLayout}, // top bit of the position
 		{wrongBits(144), record.ErrSequenceLayout},
 		{wrongBits(184), record.ErrSequenceLayout},

@@ -168,7 +168,10 @@ func (s *Streams) sequencePosition(ctx context.Context, r *route, shard *Shard, 
 		return bounds.Next, nil
 	}
 	position := max(number.Position-shard.Base, 0)
-	if start.Type == AfterSequence && number.Position != record.StartPosition {
+	switch {
+	case number.Behind: // a place between two records: at it and after it are the same
+		position = max(number.Position+1-shard.Base, 0)
+	case start.Type == AfterSequence && number.Position != record.StartPosition:
 		position++
 	}
 	if position > bounds.Next {
