@@ -15,7 +15,7 @@ import (
 type Call struct {
 	Ctx     context.Context     // ends when the client goes away or the drain's deadline passes
 	Request *http.Request       // as received, its body read; Trailer holds the trailers of an aws-chunked body
-	Writer  http.ResponseWriter // for answers that stream; Reply and Fail are built on it
+	Writer  http.ResponseWriter // what Reply, Fail, Begin and Send are built on
 
 	Service   string // the service's Name
 	Operation string // after the dot of X-Amz-Target, Action, or from an RPC v2 path; empty for REST
@@ -28,6 +28,8 @@ type Call struct {
 	Received  time.Time // when the request's header had been read; real time
 	// ErrorCode is AWS's name of the refusal, for the Event. Fail sets it; a service that writes its own errors does so itself.
 	ErrorCode string
+	// Watcher is told when the call waits (see Waits). Nil is nobody.
+	Watcher Watcher
 
 	edge     *Edge
 	service  Service // nil until routed

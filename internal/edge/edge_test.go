@@ -174,14 +174,16 @@ func do(t testing.TB, c *http.Client, r *http.Request) (*http.Response, string) 
 	return resp, string(body)
 }
 
-// The same call over every transport there is, including HTTP/2 over TLS by preface alone, which the Java SDK spoke before 2025.
-func TestTransports(t *testing.T) {
-	r := start(t, edge.Options{Services: []edge.Service{kinesis(describe)}})
+// way is a transport of a client.
+type way struct {
+	name, url, proto string
+	configure        func(*http.Transport)
+}
+
+// ways is every transport there is, including HTTP/2 over TLS by preface alone, which the Java SDK spoke before 2025.
+func (r *running) ways() []way {
 	secure := "https://" + r.TLSAddr().String() + "/"
-	for _, row := range []struct {
-		name, url, proto string
-		configure        func(*http.Transport)
-	}{
+	return []way{
 		{"HTTP/1.1", r.url(), "HTTP/1.1", nil},
 		{"h2c", r.url(), "HTTP/2.0", func(tr *http.Transport) {
 			tr.Protocols.SetHTTP1(false)
@@ -205,7 +207,13 @@ func TestTransports(t *testing.T) {
 				return struct{ net.Conn }{conn}, nil
 			}
 		}},
-	} {
+	}
+}
+
+// The same call over every transport there is.
+func TestTransports(t *testing.T) {
+	r := start(t, edge.Options{Services: []edge.Service{kinesis(describe)}})
+	for _, row := range r.ways() {
 		t.Run(row.name, func(t *testing.T) {
 			c := client(t, row.configure)
 			for range 3 { // a connection is used again

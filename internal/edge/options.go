@@ -41,7 +41,7 @@ type Options struct {
 	// HeaderTimeout is how long a client may take for its TLS handshake, and for the header of a request. 10 s.
 	HeaderTimeout time.Duration
 	// BodyGrace and BodyRateMin are how long a body may take: the grace, and a second more for every BodyRateMin bytes. 10 s, 64 KiB.
-	// Answers given as a whole must be taken at the same rate.
+	// Answers, and the pieces of those that stream, must be taken at the same rate.
 	BodyGrace   time.Duration
 	BodyRateMin int64
 	// IdleTimeout is how long a connection may stay without a request. 2 min: longer than SDKs keep one in their pools.

@@ -47,8 +47,10 @@ func Open(o Options) (*Edge, error) {
 		ErrorLog:          serverLog(o.Logger),
 		Protocols:         new(http.Protocols),
 		ConnState:         s.track,
-		// Room for a few large bodies at once on a connection; the defaults let one of 1 MiB stall the others.
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, MaxReceiveBufferPerConnection: 8 << 20, MaxReceiveBufferPerStream: 2 << 20},
+		// Room for a few large bodies at once on a connection; the defaults let one of 1 MiB stall the others. The write deadlines of streams do not end a
+		// write to a connection that takes nothing at all, because the frame that would reset the stream waits behind it: WriteByteTimeout does. It is
+		// longer than one grace, since a socket's buffer of a few MiB must drain by a third before the next byte goes.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250, MaxReceiveBufferPerConnection: 8 << 20, MaxReceiveBufferPerStream: 2 << 20, WriteByteTimeout: 3 * o.BodyGrace},
 	}
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)

@@ -7,7 +7,7 @@ type Service interface {
 	Name() string
 	// TargetPrefix is what stands before the dot of X-Amz-Target, such as "Kinesis_20131202". Empty for services that have none.
 	TargetPrefix() string
-	// Serve answers one call through c.Reply, c.Fail or c.Writer. It runs on the request's goroutine, many at a time, and must not
+	// Serve answers one call through c.Reply, c.Fail, or c.Begin and c.Send. It runs on the request's goroutine, many at a time, and must not
 	// keep c or c.Body after it returns. An operation, or a c.Protocol, that it does not know it refuses with c.UnknownOperation().
 	Serve(c *Call)
 }
