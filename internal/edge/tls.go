@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-stream/weir/internal/clock"
@@ -69,7 +70,7 @@ func (l *tlsListener) handshake(conn net.Conn) {
 		return
 	}
 	select {
-	case l.ready <- hiddenTLS{secure, secure}:
+	case l.ready <- &hiddenTLS{Conn: secure, secure: secure}:
 	case <-l.ctx.Done():
 		conn.Close()
 	}
@@ -102,6 +103,23 @@ func (l *tlsListener) Addr() net.Addr { return l.tcp.Addr() }
 type hiddenTLS struct {
 	net.Conn
 	secure *tls.Conn
+	broken atomic.Bool // a write has failed
 }
 
-func (c hiddenTLS) CloseWrite() error { return c.secure.CloseWrite() }
+func (c *hiddenTLS) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.broken.Store(true)
+	}
+	return n, err
+}
+
+// Close does not say good-bye to a client that took nothing any more: crypto/tls would wait five seconds for that to go.
+func (c *hiddenTLS) Close() error {
+	if c.broken.Load() {
+		return c.secure.NetConn().Close()
+	}
+	return c.Conn.Close()
+}
+
+func (c *hiddenTLS) CloseWrite() error { return c.secure.CloseWrite() }
