@@ -23,7 +23,10 @@ type Batch struct {
 	// MillisBehind is how far the end of Records is behind the newest record: 0 when nothing is left, otherwise the age of
 	// the oldest record not returned, as far as it is known without reading on.
 	MillisBehind int64
+	// Bytes is the data and keys of Records.
+	Bytes int
 
+	most   int // what Bytes may come to when there is more than one record
 	chunks []commitlog.Chunk // what Records point into
 }
 
@@ -71,7 +74,7 @@ func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch
 	if !shard.meter.Read(now, s.limits) {
 		return Batch{}, rateExceeded(stream, shard.ID)
 	}
-	out := Batch{Shard: shard, Records: into[:0]}
+	out := Batch{Shard: shard, Records: into[:0], most: getBytes}
 	next, err := s.read(ctx, stream, &out, it.position, limit, now)
 	if err != nil {
 		out.Release()
@@ -105,16 +108,15 @@ func (s *Streams) read(ctx context.Context, stream *catalog.Stream, out *Batch, 
 	if err != nil {
 		return 0, fault.Wrap(err, "get: %s", out.Shard.ID)
 	}
-	size := 0
 	for {
-		next, rest, err := out.take(chunk, position, limit, &size)
+		next, rest, err := out.take(chunk, position, limit)
 		if err != nil {
 			return 0, fault.Wrap(err, "get: %s", out.Shard.ID)
 		}
-		full := next < chunk.Next || len(out.Records) >= limit || size >= getBytes
+		full := next < chunk.Next || len(out.Records) >= limit || out.Bytes >= out.most
 		last := chunk.Bounds.Next
 		if !full && next < last {
-			chunk, err = out.Shard.log.Read(ctx, next, window(size, len(out.Records), limit))
+			chunk, err = out.Shard.log.Read(ctx, next, window(out.Bytes, len(out.Records), limit))
 			full = err != nil || len(chunk.Batches) == 0 // what is wrong there the next call says, which begins there
 		}
 		if full || next >= last {
@@ -131,9 +133,9 @@ func window(size, read, limit int) int {
 	return min(max((limit-read)*each, windowMin), windowMax)
 }
 
-// take adds the records of chunk from position on, until limit or 10 MiB are reached, and says where the next record is; rest is the
+// take adds the records of chunk from position on, until limit or b.most are reached, and says where the next record is; rest is the
 // first record of the chunk that was left, if there is one.
-func (b *Batch) take(chunk commitlog.Chunk, position commitlog.Position, limit int, size *int) (next commitlog.Position, rest *batch.Record, err error) {
+func (b *Batch) take(chunk commitlog.Chunk, position commitlog.Position, limit int) (next commitlog.Position, rest *batch.Record, err error) {
 	b.chunks = append(b.chunks, chunk)
 	records := batch.Iterate(chunk.Batches)
 	for {
@@ -148,13 +150,13 @@ func (b *Batch) take(chunk commitlog.Chunk, position commitlog.Position, limit i
 			b.Records = b.Records[:n]
 			continue
 		}
-		grown := *size + len(rec.Key) + len(rec.Value)
-		if n >= limit || n > 0 && grown > getBytes {
+		grown := b.Bytes + len(rec.Key) + len(rec.Value)
+		if n >= limit || n > 0 && grown > b.most {
 			left := *rec
 			b.Records = b.Records[:n]
 			return left.Position, &left, nil
 		}
-		*size = grown
+		b.Bytes = grown
 	}
 }
 

@@ -21,6 +21,14 @@ type Start struct {
 	Type      StartType
 	Sequence  string    // for AtSequence and AfterSequence, as the customer wrote it
 	Timestamp time.Time // for AtTimestamp
+	Operation string    // what the customer called, for texts; empty is GetShardIterator
+}
+
+func (s *Start) operation() string {
+	if s.Operation == "" {
+		return "GetShardIterator"
+	}
+	return s.Operation
 }
 
 // StartType is one of the five ways to say where reading begins (API_GetShardIterator).
@@ -149,16 +157,16 @@ func (s *Streams) startPosition(ctx context.Context, r *route, shard *Shard, sta
 func (s *Streams) sequencePosition(ctx context.Context, r *route, shard *Shard, start Start) (commitlog.Position, error) {
 	number, err := record.ParseSequenceNumber(start.Sequence)
 	if err != nil {
-		return 0, fault.New(fault.Invalid, "StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid.",
-			start.Sequence, shard.ID, r.stream.Name, r.stream.Account)
+		return 0, fault.New(fault.Invalid, "StartingSequenceNumber %s used in %s on shard %s in stream %s under account %s is invalid.",
+			start.Sequence, start.operation(), shard.ID, r.stream.Name, r.stream.Account)
 	}
 	if number.Shard != shard.Number {
 		return 0, fault.New(fault.Invalid, "Invalid StartingSequenceNumber. It encodes %s, while it was used in a call to a shard with %s",
 			ShardID(number.Shard), shard.ID)
 	}
 	if number.ShardCreated != shard.Created.Unix() {
-		return 0, fault.New(fault.Invalid, "StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid because it did not come from this stream.",
-			start.Sequence, shard.ID, r.stream.Name, r.stream.Account)
+		return 0, fault.New(fault.Invalid, "StartingSequenceNumber %s used in %s on shard %s in stream %s under account %s is invalid because it did not come from this stream.",
+			start.Sequence, start.operation(), shard.ID, r.stream.Name, r.stream.Account)
 	}
 	bounds, err := shard.log.Bounds(ctx)
 	if err != nil {
@@ -175,8 +183,8 @@ func (s *Streams) sequencePosition(ctx context.Context, r *route, shard *Shard, 
 		position++
 	}
 	if position > bounds.Next {
-		return 0, fault.New(fault.Invalid, "StartingSequenceNumber %s used in GetShardIterator on shard %s in stream %s under account %s is invalid.",
-			start.Sequence, shard.ID, r.stream.Name, r.stream.Account)
+		return 0, fault.New(fault.Invalid, "StartingSequenceNumber %s used in %s on shard %s in stream %s under account %s is invalid.",
+			start.Sequence, start.operation(), shard.ID, r.stream.Name, r.stream.Account)
 	}
 	return position, nil
 }

@@ -33,7 +33,7 @@ type Options struct {
 	Backoff clock.Clock   // for pauses before trying again; it is not Clock because a test clock stands still. Default clock.Real
 	Secret  []byte        // 32 bytes that sign iterators and tokens; the same on every node and after a restart
 	Random  io.Reader     // makes each iterator differ from the last; crypto/rand in life
-	Limits  *meter.Limits // what a shard takes and gives a second; nil is as much as comes
+	Limits  *meter.Limits // what a shard takes, gives and pushes a second; nil is as much as comes
 }
 
 // Streams serves every stream of one node. It is safe for concurrent use.
@@ -50,6 +50,8 @@ type Streams struct {
 
 	settled atomic.Int64 // the catalog's version whose changes Run has carried out; −1 before the first
 
+	subscribers subscribers
+
 	routes sync.Map // log group (uint64) → *route; an entry is replaced when the catalog's stream has changed
 }
 
@@ -64,6 +66,10 @@ func New(o Options) (*Streams, error) {
 		s.backoff = clock.Real
 	}
 	s.settled.Store(-1)
+	s.subscribers = subscribers{clock: o.Clock, places: make(map[subscriber]*place)}
+	if o.Limits != nil {
+		s.subscribers.rate = int(o.Limits.FanOutBytes)
+	}
 	s.puts.New = func() any { return new(Put) }
 	return s, nil
 }

@@ -23,6 +23,7 @@ type Limits struct {
 	ReadBytes     int64 // by GetRecords, data and partition keys
 	ReadCalls     int64 // of GetRecords
 	IteratorCalls int64 // of GetShardIterator
+	FanOutBytes   int64 // by SubscribeToShard to one consumer, data and partition keys
 }
 
 // LimitsOf takes the limits of a shard from a quota table.
@@ -33,6 +34,7 @@ func LimitsOf(t *quota.Table) *Limits {
 		ReadBytes:     t.Get(quota.ShardReadBytes),
 		ReadCalls:     t.Get(quota.ShardReadCalls),
 		IteratorCalls: t.Get(quota.IteratorCalls),
+		FanOutBytes:   t.Get(quota.FanOutBytes),
 	}
 }
 
