@@ -245,7 +245,7 @@ func (n *Node) openEdge(fs vfs.FS, keys *auth.Store, services []edge.Service) er
 		options.Auth = auth.Any{}
 	}
 	for _, service := range services {
-		options.Services = append(options.Services, counted{service, &n.calls})
+		options.Services = append(options.Services, counted{service, &n.calls, n.config.TestClock != ""})
 	}
 	var err error
 	if n.config.TLSListen != "" {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,16 +11,59 @@ import (
 	"github.com/weir-stream/weir/internal/edge"
 )
 
-// inFlight counts calls that services have begun and not finished.
-type inFlight struct{ n atomic.Int64 }
+// inFlight counts the calls that services have begun and not finished. Those that only wait for something to happen do not count until it has.
+type inFlight struct {
+	n atomic.Int64
 
-// counted is a service whose calls are counted.
+	mu      sync.Mutex // guards waiting, and n's changes with it
+	waiting map[*edge.Call]func() bool
+}
+
+// Waits takes a call out of the count until Resumes.
+func (f *inFlight) Waits(c *edge.Call, pending func() bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting == nil {
+		f.waiting = make(map[*edge.Call]func() bool)
+	}
+	f.waiting[c] = pending
+	f.n.Add(-1)
+}
+
+// Resumes counts a call again.
+func (f *inFlight) Resumes(c *edge.Call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.waiting, c)
+	f.n.Add(1)
+}
+
+// idle says whether no call is at work, nor about to be.
+func (f *inFlight) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n.Load() != 0 {
+		return false
+	}
+	for _, pending := range f.waiting {
+		if pending() {
+			return false
+		}
+	}
+	return true
+}
+
+// counted is a service whose calls are counted. Calls say that they wait only when somebody asks whether they are idle: with a test clock.
 type counted struct {
 	edge.Service
 	calls *inFlight
+	watch bool
 }
 
 func (c counted) Serve(call *edge.Call) {
+	if c.watch {
+		call.Watcher = c.calls
+	}
 	c.calls.n.Add(1)
 	defer c.calls.n.Add(-1)
 	c.Service.Serve(call)
@@ -42,8 +86,8 @@ func (s *steppedClock) Set(ctx context.Context, t time.Time) error {
 // idlePause is how long Drain waits between looks, in real time: what it waits for runs in real time, whatever the test clock says.
 const idlePause = time.Millisecond
 
-// Drain waits until nothing is in flight: no call is being served, no timer and no deadline of the catalog is due, streams have been looked at for scaling, and
-// every stream has the logs that it should have.
+// Drain waits until nothing is in flight: no call is being served, but for subscriptions that have nothing to send, no timer and no deadline of the catalog is
+// due, streams have been looked at for scaling, and every stream has the logs that it should have.
 func (s *steppedClock) Drain(ctx context.Context) error {
 	for !s.idle() {
 		if err := clock.Sleep(ctx, clock.Real, idlePause); err != nil {
@@ -57,5 +101,5 @@ func (s *steppedClock) idle() bool {
 	now := s.clock.Now()
 	due, waiting := s.clock.NextDue()
 	deadline, ticking := s.node.control.State().NextDeadline()
-	return s.node.calls.n.Load() == 0 && s.node.scaler.Settled() && s.node.streams.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
+	return s.node.calls.idle() && s.node.scaler.Settled() && s.node.streams.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
 }

@@ -107,7 +107,7 @@ func (sub *Subscription) heard(ctx context.Context, err error) error {
 func (sub *Subscription) log(ctx context.Context) (commitlog.Log, error) {
 	r, err := sub.streams.route(ctx, sub.stream)
 	if err != nil {
-		return nil, err
+		return nil, sub.why(err)
 	}
 	if shard := r.byNumber(sub.who.shard); shard != nil {
 		return shard.log, nil

@@ -26,7 +26,7 @@ type Batch struct {
 	// Bytes is the data and keys of Records.
 	Bytes int
 
-	most   int // what Bytes may come to when there is more than one record
+	most   int               // what Bytes may come to when there is more than one record
 	chunks []commitlog.Chunk // what Records point into
 }
 
@@ -38,6 +38,15 @@ func (b *Batch) Release() {
 		}
 	}
 	b.chunks = nil
+}
+
+// Held is how many bytes of log are kept in memory until Release.
+func (b *Batch) Held() int {
+	held := 0
+	for i := range b.chunks {
+		held += len(b.chunks[i].Batches)
+	}
+	return held
 }
 
 // Child is a shard that goes on where a closed one ended.

@@ -120,6 +120,20 @@ func (s *Streams) OpenStreamPage(token, account, region string) (after string, e
 	return after, nil
 }
 
+// ConsumerPageToken makes the token with which the list of a stream's consumers goes on after a name.
+func (s *Streams) ConsumerPageToken(group uint64, after string) (string, error) {
+	return s.tokens.make(listConsumers, s.clock.Now(), append(binary.BigEndian.AppendUint64(nil, group), after...))
+}
+
+// OpenConsumerPage reads what ConsumerPageToken made. Invalid when it was not made for this stream, Expired when it is older than 300 seconds.
+func (s *Streams) OpenConsumerPage(token string, group uint64) (after string, err error) {
+	fact, err := s.openPage(listConsumers, token)
+	if err != nil || len(fact) < 8 || binary.BigEndian.Uint64(fact) != group {
+		return "", badPage(err)
+	}
+	return string(fact[8:]), nil
+}
+
 func (s *Streams) openPage(p purpose, token string) ([]byte, error) {
 	fact, made, err := s.tokens.open(p, token)
 	if err != nil {

@@ -137,14 +137,14 @@ type Event struct {
 }
 
 // Read reads the next event: up to limit records and a MiB, or one record of any size. Without records it tells how far behind the subscriber is, and at the end of a closed
-// shard that it is the end. The caller releases it. Reading again before Advance gives the same records, and perhaps more.
+// shard that it is the end. The caller releases it, before Advance or after. Reading again before Advance gives the same records, and perhaps more.
 //
 // Faults as Await; Corrupt where the log is damaged.
 func (sub *Subscription) Read(ctx context.Context, into []batch.Record, limit int) (Event, error) {
 	s, now := sub.streams, sub.streams.clock.Now()
 	r, err := s.route(ctx, sub.stream)
 	if err != nil {
-		return Event{}, err
+		return Event{}, sub.why(err)
 	}
 	shard := r.byNumber(sub.who.shard)
 	if shard == nil {
@@ -156,7 +156,7 @@ func (sub *Subscription) Read(ctx context.Context, into []batch.Record, limit in
 		e.Release()
 		return Event{}, sub.why(err)
 	}
-	if shard.Status == catalog.Closed && e.next+shard.Base >= shard.End {
+	if shard.Status == catalog.Closed && e.next >= endOf(shard) {
 		e.End, e.Children = true, r.children(shard)
 		return e, nil
 	}

@@ -31,6 +31,7 @@ const (
 	shardIterator purpose = 1
 	listShards    purpose = 2
 	listStreams   purpose = 3
+	listConsumers purpose = 4
 )
 
 const tokenPrefix = "\x00\x00\x00\x00\x00\x00\x00\x01"

@@ -19,6 +19,7 @@ var supported = map[string]bool{
 	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
 	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,
 	"SplitShard": true, "TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true, "UpdateShardCount": true,
+	"RegisterStreamConsumer": true, "DeregisterStreamConsumer": true, "DescribeStreamConsumer": true, "ListStreamConsumers": true, "SubscribeToShard": true,
 }
 
 // operations is every operation of the service: the methods of the SDK's client that take a context

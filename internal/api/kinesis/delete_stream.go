@@ -9,11 +9,13 @@ import (
 // DeleteStream ends a stream and its records. It answers at once; the stream is DELETING until nothing is left of it, and then its name is free.
 //
 // Source: API_DeleteStream (read 2026-11). Shown by: TestStreamLife in test/aws.
-// EnforceConsumerDeletion changes nothing: this version has no registered consumers that could stand in the way.
+// A stream that has consumers goes only with EnforceConsumerDeletion. Shown by: TestDeleteStreamWithConsumers.
 func (a *API) deleteStream(c *edge.Call, in *shapes.DeleteStreamInput) (*nothing, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.Propose(c.Ctx, catalog.DeleteStream{Account: stream.Account, Region: stream.Region, Name: stream.Name})
+	return nil, a.control.Propose(c.Ctx, catalog.DeleteStream{
+		Account: stream.Account, Region: stream.Region, Name: stream.Name, WithConsumers: deref(in.EnforceConsumerDeletion),
+	})
 }

@@ -25,7 +25,7 @@ func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSumma
 		EnhancedMonitoring:      []shapes.EnhancedMetrics{{ShardLevelMetrics: []shapes.MetricsName{}}},
 		EncryptionType:          ptr(shapes.EncryptionType("NONE")),
 		OpenShardCount:          ptr(int32(stream.OpenShards())),
-		ConsumerCount:           ptr(int32(0)),
+		ConsumerCount:           ptr(int32(len(stream.Consumers))),
 		MaxRecordSizeInKiB:      ptr(int32(stream.MaxRecordKiB)),
 		WarmThroughput:          a.warmThroughput(stream),
 	}

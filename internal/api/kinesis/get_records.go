@@ -120,7 +120,18 @@ func mayRead(c *edge.Call, stream *catalog.Stream, streamARN *string) error {
 }
 
 func appendRecordsJSON(dst []byte, got streams.Batch) []byte {
-	dst = append(dst, `{"Records":[`...)
+	dst = appendListJSON(append(dst, '{'), &got)
+	if got.Next != "" {
+		dst = append(dst, `,"NextShardIterator":"`...)
+		dst = append(dst, got.Next...)
+		dst = append(dst, '"')
+	}
+	return append(dst, '}')
+}
+
+// appendListJSON appends what answers of GetRecords and events of SubscribeToShard have in common: Records, MillisBehindLatest and ChildShards.
+func appendListJSON(dst []byte, got *streams.Batch) []byte {
+	dst = append(dst, `"Records":[`...)
 	for i := range got.Records {
 		rec := &got.Records[i]
 		if i > 0 {
@@ -141,11 +152,6 @@ func appendRecordsJSON(dst []byte, got streams.Batch) []byte {
 	}
 	dst = append(dst, `],"MillisBehindLatest":`...)
 	dst = strconv.AppendInt(dst, got.MillisBehind, 10)
-	if got.Next != "" {
-		dst = append(dst, `,"NextShardIterator":"`...)
-		dst = append(dst, got.Next...)
-		dst = append(dst, '"')
-	}
 	if len(got.Children) > 0 {
 		dst = append(dst, `,"ChildShards":[`...)
 		for i, child := range got.Children {
@@ -156,14 +162,25 @@ func appendRecordsJSON(dst []byte, got streams.Batch) []byte {
 		}
 		dst = append(dst, ']')
 	}
-	return append(dst, '}')
+	return dst
 }
 
 func appendRecordsCBOR(dst []byte, got streams.Batch) []byte {
-	members := 2
+	members := 0
 	if got.Next != "" {
 		members++
 	}
+	dst = appendListCBOR(dst, &got, members)
+	if got.Next != "" {
+		dst = cborproto.AppendText(dst, "NextShardIterator")
+		dst = cborproto.AppendText(dst, got.Next)
+	}
+	return dst
+}
+
+// appendListCBOR is appendListJSON in CBOR, with the header of the map, in which more members follow.
+func appendListCBOR(dst []byte, got *streams.Batch, more int) []byte {
+	members := 2 + more
 	if len(got.Children) > 0 {
 		members++
 	}
@@ -190,10 +207,6 @@ func appendRecordsCBOR(dst []byte, got streams.Batch) []byte {
 	}
 	dst = cborproto.AppendText(dst, "MillisBehindLatest")
 	dst = cborproto.AppendInt(dst, got.MillisBehind)
-	if got.Next != "" {
-		dst = cborproto.AppendText(dst, "NextShardIterator")
-		dst = cborproto.AppendText(dst, got.Next)
-	}
 	if len(got.Children) > 0 {
 		dst = cborproto.AppendText(dst, "ChildShards")
 		dst = cborproto.AppendArrayHeader(dst, len(got.Children))

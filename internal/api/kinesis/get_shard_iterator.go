@@ -1,6 +1,8 @@
 package kinesis
 
 import (
+	"time"
+
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
@@ -15,7 +17,7 @@ func (a *API) getShardIterator(c *edge.Call, in *shapes.GetShardIteratorInput) (
 	if err != nil {
 		return nil, err
 	}
-	start, err := startOf(in)
+	start, err := startOf(deref(in.ShardIteratorType), in.StartingSequenceNumber, in.Timestamp)
 	if err != nil {
 		return nil, err
 	}
@@ -29,18 +31,18 @@ func (a *API) getShardIterator(c *edge.Call, in *shapes.GetShardIteratorInput) (
 	return &shapes.GetShardIteratorOutput{ShardIterator: &token}, nil
 }
 
-// startOf reads the type of an iterator and the member that it wants.
-func startOf(in *shapes.GetShardIteratorInput) (streams.Start, error) {
-	kind := string(deref(in.ShardIteratorType))
+// startOf reads the type of a start and the member that it wants.
+func startOf(iteratorType shapes.ShardIteratorType, sequence *string, timestamp *time.Time) (streams.Start, error) {
+	kind := string(iteratorType)
 	bySequence := kind == "AT_SEQUENCE_NUMBER" || kind == "AFTER_SEQUENCE_NUMBER"
-	if bySequence != (in.StartingSequenceNumber != nil) {
+	if bySequence != (sequence != nil) {
 		return streams.Start{}, fault.New(fault.Invalid, "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "+
-			"(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified %s and %s.", kind, said(in.StartingSequenceNumber))
+			"(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified %s and %s.", kind, said(sequence))
 	}
-	if kind == "AT_TIMESTAMP" && in.Timestamp == nil {
+	if kind == "AT_TIMESTAMP" && timestamp == nil {
 		return streams.Start{}, fault.New(fault.Invalid, "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.")
 	}
-	start := streams.Start{Sequence: deref(in.StartingSequenceNumber)}
+	start := streams.Start{Sequence: deref(sequence)}
 	switch kind {
 	case "AT_SEQUENCE_NUMBER":
 		start.Type = streams.AtSequence
@@ -49,7 +51,7 @@ func startOf(in *shapes.GetShardIteratorInput) (streams.Start, error) {
 	case "LATEST":
 		start.Type = streams.Latest
 	case "AT_TIMESTAMP":
-		start.Type, start.Timestamp = streams.AtTimestamp, *in.Timestamp
+		start.Type, start.Timestamp = streams.AtTimestamp, *timestamp
 	default:
 		start.Type = streams.TrimHorizon
 	}

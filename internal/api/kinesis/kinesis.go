@@ -3,7 +3,7 @@
 // It owns what each operation takes, checks and answers, one file an operation, and the table from kinds of error to AWS's exceptions
 // (errors.go). The shape of messages belongs to wire, listeners and signatures to edge, what streams do to streams and catalog.
 //
-// PutRecord, PutRecords and GetRecords carry the traffic: they read and write bodies by hand (put.go, get_records.go). Everything else goes
+// PutRecord, PutRecords, GetRecords and SubscribeToShard carry the traffic: they read and write bodies by hand (put.go, get_records.go). Everything else goes
 // through the generated shapes (serve.go).
 //
 // Read serve.go, then put_records.go and get_records.go.
@@ -43,14 +43,19 @@ type API struct {
 
 	calls   meter.Calls         // by operation, account, region and stream; counted when limited
 	answers *semaphore.Weighted // bytes of GetRecords answers that are being made or taken
+	events  *semaphore.Weighted // bytes of SubscribeToShard events, likewise
 
-	puts sync.Pool // of *putRequest
-	gets sync.Pool // of *getScratch
+	puts   sync.Pool // of *putRequest
+	gets   sync.Pool // of *getScratch
+	pushes sync.Pool // of *pushScratch
 }
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{streams: o.Streams, control: o.Control, clock: o.Clock, logger: o.Logger, quota: o.Quota, limited: o.Limited, answers: semaphore.NewWeighted(answersBytes)}
+	a := &API{
+		streams: o.Streams, control: o.Control, clock: o.Clock, logger: o.Logger, quota: o.Quota, limited: o.Limited,
+		answers: semaphore.NewWeighted(answersBytes), events: semaphore.NewWeighted(eventsBytes),
+	}
 	if a.logger == nil {
 		a.logger = slog.Default()
 	}
@@ -59,6 +64,7 @@ func New(o Options) *API {
 	}
 	a.puts.New = func() any { return new(putRequest) }
 	a.gets.New = func() any { return new(getScratch) }
+	a.pushes.New = func() any { return new(pushScratch) }
 	return a
 }
 

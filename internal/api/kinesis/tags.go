@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/weir-stream/weir/internal/arn"
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
@@ -14,14 +15,14 @@ import (
 //
 // Source: API_AddTagsToStream, API_RemoveTagsFromStream, API_ListTagsForStream, API_TagResource, API_UntagResource,
 // API_ListTagsForResource (read 2026-11). Shown by: TestStreamTags and TestResourceTags in test/aws.
-// Differs from AWS: the only resources in this version are streams.
+// Resources are streams and consumers.
 
 func (a *API) addTagsToStream(c *edge.Call, in *shapes.AddTagsToStreamInput) (*nothing, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.addTags(c, stream, in.Tags)
+	return nil, a.addTags(c, stream, nil, in.Tags)
 }
 
 func (a *API) removeTagsFromStream(c *edge.Call, in *shapes.RemoveTagsFromStreamInput) (*nothing, error) {
@@ -29,7 +30,7 @@ func (a *API) removeTagsFromStream(c *edge.Call, in *shapes.RemoveTagsFromStream
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.removeTags(c, stream, in.TagKeys)
+	return nil, a.removeTags(c, stream, nil, in.TagKeys)
 }
 
 func (a *API) listTagsForStream(c *edge.Call, in *shapes.ListTagsForStreamInput) (*shapes.ListTagsForStreamOutput, error) {
@@ -46,43 +47,61 @@ func (a *API) listTagsForStream(c *edge.Call, in *shapes.ListTagsForStreamInput)
 }
 
 func (a *API) tagResource(c *edge.Call, in *shapes.TagResourceInput) (*nothing, error) {
-	stream, err := a.resource(c, in.ResourceARN, in.StreamId)
+	stream, consumer, err := a.resource(c, in.ResourceARN, in.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.addTags(c, stream, in.Tags)
+	return nil, a.addTags(c, stream, consumer, in.Tags)
 }
 
 func (a *API) untagResource(c *edge.Call, in *shapes.UntagResourceInput) (*nothing, error) {
-	stream, err := a.resource(c, in.ResourceARN, in.StreamId)
+	stream, consumer, err := a.resource(c, in.ResourceARN, in.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.removeTags(c, stream, in.TagKeys)
+	return nil, a.removeTags(c, stream, consumer, in.TagKeys)
 }
 
 func (a *API) listTagsForResource(c *edge.Call, in *shapes.ListTagsForResourceInput) (*shapes.ListTagsForResourceOutput, error) {
-	stream, err := a.resource(c, in.ResourceARN, in.StreamId)
+	stream, consumer, err := a.resource(c, in.ResourceARN, in.StreamId)
 	if err != nil {
 		return nil, err
 	}
-	return &shapes.ListTagsForResourceOutput{Tags: tagShapes(stream.Tags, "")}, nil
-}
-
-// resource is the stream that a ResourceARN names.
-func (a *API) resource(c *edge.Call, resourceARN, streamID *string) (*catalog.Stream, error) {
-	if deref(resourceARN) == "" {
-		return nil, fault.New(fault.Invalid, "ResourceARN must be provided.")
+	tags := stream.Tags
+	if consumer != nil {
+		tags = consumer.Tags
 	}
-	return a.stream(c, nil, resourceARN, streamID)
+	return &shapes.ListTagsForResourceOutput{Tags: tagShapes(tags, "")}, nil
 }
 
-func (a *API) addTags(c *edge.Call, stream *catalog.Stream, tags map[string]string) error {
-	return a.control.Propose(c.Ctx, catalog.AddTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Tags: tags})
+// resource is what a ResourceARN names: a stream, or one of its consumers, which is nil otherwise.
+func (a *API) resource(c *edge.Call, resourceARN, streamID *string) (*catalog.Stream, *catalog.Consumer, error) {
+	if deref(resourceARN) == "" {
+		return nil, nil, fault.New(fault.Invalid, "ResourceARN must be provided.")
+	}
+	if parsed, err := arn.Parse(*resourceARN); err == nil {
+		if _, _, _, err := parsed.ConsumerOf(); err == nil && streamID == nil {
+			return a.consumerByARN(c, *resourceARN)
+		}
+	}
+	stream, err := a.stream(c, nil, resourceARN, streamID)
+	return stream, nil, err
 }
 
-func (a *API) removeTags(c *edge.Call, stream *catalog.Stream, keys []string) error {
-	return a.control.Propose(c.Ctx, catalog.RemoveTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Keys: keys})
+func (a *API) addTags(c *edge.Call, stream *catalog.Stream, consumer *catalog.Consumer, tags map[string]string) error {
+	return a.control.Propose(c.Ctx, catalog.AddTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Consumer: nameOf(consumer), Tags: tags})
+}
+
+func (a *API) removeTags(c *edge.Call, stream *catalog.Stream, consumer *catalog.Consumer, keys []string) error {
+	return a.control.Propose(c.Ctx, catalog.RemoveTags{Account: stream.Account, Region: stream.Region, Name: stream.Name, Consumer: nameOf(consumer), Keys: keys})
+}
+
+// nameOf is how commands name a consumer: empty is none.
+func nameOf(consumer *catalog.Consumer) string {
+	if consumer == nil {
+		return ""
+	}
+	return consumer.Name
 }
 
 // tagShapes is the tags whose keys come after a key, in order of key.
