@@ -8,6 +8,7 @@
 package aws
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -229,8 +230,15 @@ type protoCheck struct {
 	proto string
 }
 
-// RoundTrip passes the request on and looks at the answer.
+// RoundTrip passes the request on and looks at the answer. The body is passed on as a copy: the SDK closes its own as soon as the head of an answer is there, and
+// net/http over HTTP/1.1, when it has yet to see that the body is over, then takes the connection down under an answer that streams.
 func (p *protoCheck) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer, err := p.next.RoundTrip(r)
 	if err == nil && answer.Proto != p.proto {
 		p.t.Errorf("answer over %s, want %s", answer.Proto, p.proto)
