@@ -14,6 +14,12 @@ import (
 // raw sends one request as it is, signed by nobody but naming its account as a signature would.
 func (s *session) raw(contentType, operation, body string) *answer {
 	s.t.Helper()
+	return s.send(s.request(contentType, operation, body))
+}
+
+// request is what raw sends.
+func (s *session) request(contentType, operation, body string) *http.Request {
+	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, s.server.endpoint(false)+"/", strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
@@ -23,7 +29,7 @@ func (s *session) raw(contentType, operation, body string) *answer {
 	request.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+s.account+"/"+time.Now().UTC().Format("20060102")+
 		"/"+s.region+"/kinesis/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
-	return s.send(request)
+	return request
 }
 
 // json sends a request in JSON 1.1.
