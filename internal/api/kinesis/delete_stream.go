@@ -8,8 +8,8 @@ import (
 
 // DeleteStream ends a stream and its records. It answers at once; the stream is DELETING until nothing is left of it, and then its name is free.
 //
-// Source: API_DeleteStream (read 2026-11). Shown by: TestStreamLife in test/aws.
-// A stream that has consumers goes only with EnforceConsumerDeletion. Shown by: TestDeleteStreamWithConsumers.
+// Source: API_DeleteStream (read 2026-11). Shown by: TestStreamLife, TestDeleteStreamWithConsumers in test/aws.
+// A stream that has consumers goes only with EnforceConsumerDeletion.
 func (a *API) deleteStream(c *edge.Call, in *shapes.DeleteStreamInput) (*nothing, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {

@@ -31,7 +31,7 @@ type pushScratch struct {
 
 // SubscribeToShard pushes the records of a shard to a consumer as they are put, for up to five minutes.
 //
-// Source: API_SubscribeToShard, API_SubscribeToShardEvent (read 2026-11). Shown by: TestSubscribe and its neighbours in test/aws.
+// Source: API_SubscribeToShard, API_SubscribeToShardEvent (read 2026-11). Shown by: TestSubscribe, TestSubscriptionTakeover, TestResubscribe, TestSubscribeAcrossReshard in test/aws.
 // The answer is an event stream (docs/format/event-stream.md) over HTTP/2 or HTTP/1.1. What is wrong before it has begun is an error as any operation's; after that
 // it is an exception in the stream. The stream ends without one after five minutes, at the end of a closed shard, and when the server drains.
 // Another call for the same consumer and shard is refused with ResourceInUseException for five seconds, and takes over after that.
