@@ -1,6 +1,7 @@
 package disklog_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -108,6 +109,29 @@ func TestJournalFullThrottlesAndHeals(t *testing.T) {
 		r.clock.Advance(time.Second)
 	}
 	mustAppend(t, l, batchAt(start, "after"))
+}
+
+// A store that opens with a full journal finds the logs that exist at once: a node that was killed while layout was behind comes up again.
+func TestCreateOfExistingNeedsNoRoom(t *testing.T) {
+	o := disklog.Options{JournalBytes: 4 << 10, JournalFilesMax: 3}
+	r := newRig(t, o)
+	id := commitlog.ID{Group: 1}
+	l := r.log(id, 0)
+	r.disk.Add(vfs.Rule{Op: vfs.OpCreate, Path: "segment-*", Times: -1, Err: vfs.ErrNoSpace})
+	for r.s.Stats().JournalBytes < 12<<10 {
+		mustAppend(t, l, batchAt(start, strings.Repeat("x", 1000)))
+	}
+	o.FS, o.Dir, o.Clock = vfs.NewFaulty(r.crashed(), vfs.Rule{Op: vfs.OpCreate, Path: "segment-*", Times: -1, Err: vfs.ErrNoSpace}), "log", r.clock
+	s, err := disklog.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(t, s)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := s.Create(ctx, id, commitlog.Config{}); err != nil {
+		t.Errorf("a log that exists: %v", err)
+	}
 }
 
 // While a segment cannot be written for want of room, old segments can still be dropped: the room of the next manifest is held back.

@@ -170,24 +170,42 @@ func (s *Store) CreateAll(ctx context.Context, ids []commitlog.ID, config commit
 
 // create places the frame that makes a log, and gives the block to wait for, if any.
 func (s *Store) create(ctx context.Context, id commitlog.ID, config commitlog.Config) (*block, error) {
+	// What exists takes no room: a node finds its control log also while the journal is full.
+	s.mu.Lock()
+	block, exists, err := s.existing(id, config)
+	s.mu.Unlock()
+	if exists {
+		return block, err
+	}
 	if err := s.admit(ctx, frameHeaderSize+8, false); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	if s.dead.has(id) {
-		return nil, fault.New(fault.Exists, "log %s was deleted", id)
-	}
-	if l := s.logs[id]; l != nil {
-		if l.ahead.deleted || l.ahead.retention != config.Retention {
-			return nil, fault.New(fault.Exists, "log %s exists with retention %v", id, l.ahead.retention)
-		}
-		return l.block, nil
+	if block, exists, err := s.existing(id, config); exists {
+		return block, err
 	}
 	l := &log{store: s, id: id, ahead: state{exists: true, retention: config.Retention}}
 	s.logs[id] = l
 	value := int64(config.Retention)
 	binary.LittleEndian.PutUint64(s.place(l, frame{kind: frameCreate, value: value}, 8), uint64(value))
 	return s.filling, nil
+}
+
+// existing says whether an ID is taken, and if so what Create says of it: the block that makes the log durable, if that is still to come, or why it cannot
+// be made. Called with mu held.
+func (s *Store) existing(id commitlog.ID, config commitlog.Config) (b *block, exists bool, err error) {
+	if s.dead.has(id) {
+		return nil, true, fault.New(fault.Exists, "log %s was deleted", id)
+	}
+	l := s.logs[id]
+	switch {
+	case l == nil:
+		return nil, false, nil
+	case l.ahead.deleted || l.ahead.retention != config.Retention:
+		return nil, true, fault.New(fault.Exists, "log %s exists with retention %v", id, l.ahead.retention)
+	default:
+		return l.block, true, nil
+	}
 }
 
 // Open finds a log.
