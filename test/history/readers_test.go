@@ -96,7 +96,7 @@ func (r *reader) step(l *life, number uint32) (moved bool) {
 	case fault.Is(err, fault.Expired):
 		l.note(func() { at.token = "" })
 		return true
-	case fault.Is(err, fault.Invalid): // as it is when the shard has expired
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.NotFound): // the shard has expired, or does so right now
 		r.gone(l, number, err)
 		return true
 	case err != nil:

@@ -133,6 +133,7 @@ func (l *life) open() error {
 	var err error
 	l.store, err = disklog.Open(disklog.Options{
 		FS: l.faulty, Dir: "log", Clock: l.clock, DeviceClock: impatient,
+		ThrottleWait: time.Hour,                                                     // a machine that is busy with other things is no failure here
 		JournalBytes: 32 << 10, SegmentBytes: 256 << 10, TendEvery: 2 * time.Second, // so small that layout, merging and deletion go on all the time
 		OnEvent: func(event disklog.Event) {
 			if d, ok := event.(disklog.Damaged); ok {
