@@ -84,17 +84,32 @@ func (s *Streams) settleStream(ctx context.Context, stream *catalog.Stream) erro
 			return err
 		}
 	}
-	config := logConfig(stream)
-	if err := s.eachLog(ctx, stream, func(shard *catalog.Shard) bool { return shard.Status.Listed() }, func(ctx context.Context, shard uint32) error {
-		log, err := s.store.Open(ctx, LogID(stream, shard))
-		if err != nil || log.Config() == config {
-			return err
-		}
-		return log.Configure(ctx, config)
-	}); err != nil {
+	if err := s.Keep(ctx, stream); err != nil {
 		return err
 	}
 	return s.bury(ctx, stream)
+}
+
+// Keep has every log of stream keep records for as long as stream says, durably. Run does so too, some time after the catalog has changed; until then a
+// log may drop what its old retention lets expire, also after a crash and however long that lasts. So whoever answers that records live longer calls it first.
+func (s *Streams) Keep(ctx context.Context, stream *catalog.Stream) error {
+	config := logConfig(stream)
+	return s.eachLog(ctx, stream, func(shard *catalog.Shard) bool { return shard.Status.Listed() }, func(ctx context.Context, shard uint32) error {
+		log, err := s.store.Open(ctx, LogID(stream, shard))
+		if err == nil && log.Config() != config {
+			err = log.Configure(ctx, config)
+		}
+		if fault.Is(err, fault.NotFound) && !s.listed(stream.Group, shard) { // it has expired meanwhile
+			return nil
+		}
+		return err
+	})
+}
+
+// listed says whether customers see a shard now.
+func (s *Streams) listed(group uint64, shard uint32) bool {
+	stream := s.control.State().StreamByGroup(group)
+	return stream != nil && stream.Shard(shard) != nil && stream.Shard(shard).Status.Listed()
 }
 
 // eachLog does something for every shard of stream that is wanted, many at a time.

@@ -232,11 +232,12 @@ func (s *sim) work(ctx context.Context, l *life, last bool) error {
 	return err
 }
 
-// rest waits until no reshard is under way and nothing is being made or removed.
+// rest waits until no reshard is under way, nothing is being made or removed, and no time is due.
 func (s *sim) rest(l *life) error {
 	for {
 		state := l.control.State()
-		busy := !l.streams.Settled()
+		due, some := state.NextDeadline()
+		busy := !l.streams.Settled() || some && !due.After(s.clock.Now())
 		for stream := range state.All() {
 			busy = busy || !active(stream)
 		}
@@ -276,6 +277,9 @@ func (s *sim) lastReading(ctx context.Context, disk *vfs.Mem) error {
 		return err
 	}
 	defer func() { _ = l.close() }()
+	if err := s.rest(l); err != nil {
+		return err
+	}
 	expected := []commitlog.ID{{}}
 	for stream := range l.control.State().All() {
 		for i := range stream.Shards {

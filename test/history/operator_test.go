@@ -52,34 +52,32 @@ func (o *operator) run(l *life, enough <-chan struct{}) {
 	}
 }
 
-// propose asks for something. Until a changed retention has reached the logs, the clock does not jump: logs that still have the shorter one would
-// drop what the longer one keeps.
+// propose asks for something.
 func (o *operator) propose(l *life, command catalog.Command) error {
 	switch command.(type) {
 	case catalog.IncreaseRetention, catalog.DecreaseRetention:
 		o.sim.jumps.RLock()
 		defer o.sim.jumps.RUnlock()
-		err := l.control.Propose(l.ctx, command)
-		for l.ctx.Err() == nil && !o.kept(l) {
-			runtime.Gosched()
-		}
-		return err
 	}
 	return l.control.Propose(l.ctx, command)
 }
 
-// kept says whether every log of the stream is kept for as long as the catalog says, and none is being made that may not be.
-func (o *operator) kept(l *life) bool {
-	s := l.stream(o.stream)
-	for i := range s.Shards {
-		if shard := &s.Shards[i]; shard.Status.Listed() {
-			log, err := l.store.Open(l.ctx, streams.LogID(s, shard.Number))
-			if err != nil || log.Config().Retention != s.Retention() {
-				return false
+// kept says whether every log is kept for as long as the catalog says, and none is being made that may not be.
+func kept(l *life) bool {
+	for s := range l.control.State().All() {
+		for i := range s.Shards {
+			if shard := &s.Shards[i]; shard.Status.Listed() {
+				log, err := l.store.Open(l.ctx, streams.LogID(s, shard.Number))
+				if err != nil || log.Config().Retention != s.Retention() {
+					return false
+				}
 			}
 		}
+		if !active(s) {
+			return false
+		}
 	}
-	return active(s)
+	return true
 }
 
 // command is what to ask for next; nil for nothing.
@@ -143,18 +141,22 @@ func (o *operator) other(l *life) catalog.Command {
 	return catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: 1 + o.rand.IntN(3)}
 }
 
-// moveClock moves everyone's clock: a moment, longer than an iterator lives, or longer than records do.
+// moveClock moves everyone's clock: a moment, longer than an iterator lives, or longer than records do. The last not before a changed retention has reached
+// the logs: those that still have the shorter one would drop what the longer one keeps.
 func (o *operator) moveClock(l *life) {
 	by := time.Duration(o.rand.IntN(3000)) * time.Millisecond
 	switch n := o.rand.IntN(10); {
 	case n == 0 && o.days:
 		o.sim.jumps.Lock()
 		defer o.sim.jumps.Unlock()
+		for l.ctx.Err() == nil && !kept(l) {
+			runtime.Gosched()
+		}
 		by += 25 * time.Hour
 	case n < 3:
 		by += 5 * time.Minute
 	}
-	l.clock.Advance(by)
+	l.note(func() { l.clock.Advance(by) })
 }
 
 // observe writes down what the catalog says of a stream, as it changes, until the life or ctx is over.

@@ -14,9 +14,15 @@ func (a *API) increaseRetention(c *edge.Call, in *shapes.IncreaseStreamRetention
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.Propose(c.Ctx, catalog.IncreaseRetention{
+	if err := a.control.Propose(c.Ctx, catalog.IncreaseRetention{
 		Account: stream.Account, Region: stream.Region, Name: stream.Name, Hours: int(deref(in.RetentionPeriodHours)),
-	})
+	}); err != nil {
+		return nil, err
+	}
+	if stream, err = a.stream(c, in.StreamName, in.StreamARN, in.StreamId); err != nil {
+		return nil, err
+	}
+	return nil, a.streams.Keep(c.Ctx, stream) // or a crash now could cost records that the answer says are kept
 }
 
 // DecreaseStreamRetentionPeriod makes records live shorter, at once and for good.
