@@ -27,6 +27,7 @@ type commands struct {
 	Tail       tailCommand       `cmd:"" help:"Print the records of a stream as they come."`
 	Ls         lsCommand         `cmd:"" help:"List streams, or the shards of one."`
 	Doctor     doctorCommand     `cmd:"" help:"Say whether a data directory is sound, and repair it."`
+	Reshard    reshardCommand    `cmd:"" help:"Change how many shards a stream has, while it is written and read."`
 	Bench      benchCommand      `cmd:"" help:"Measure how fast a server takes and gives records."`
 	Demo       demoCommand       `cmd:"" help:"Watch a whole scenario run."`
 	Gen        genCommand        `cmd:"" help:"Write the input of a scenario, and what must come out."`

@@ -62,6 +62,8 @@ func TestNotUnderstood(t *testing.T) {
 		{"put s --endpoint localhost", "is not a URL"},
 		{"tail s --from yesterday", "trim-horizon"},
 		{"tail s --count=-1", "less than nothing"},
+		{"reshard s", "--shards"},
+		{"reshard s --shards 0", "at least one shard"},
 		{"bench --batch 501", "1 to 500"},
 		{"bench --size 2000000", "--batch 5 "},
 		{"dev --test-clock=noon", "RFC 3339"},
@@ -99,7 +101,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},
 		{[]string{"demo", "tolls", "--ch"}, "--check"},
-		{[]string{"nothing", ""}, "bench completion config demo dev doctor env gen help init keys ls put serve tail version"},
+		{[]string{"nothing", ""}, "bench completion config demo dev doctor env gen help init keys ls put reshard serve tail version"},
 	} {
 		stdout, _, code := weir(t, nil, "", append([]string{"__complete", "--"}, row.words...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); got != row.want || code != exitOK {

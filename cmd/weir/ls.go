@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +23,12 @@ type lsCommand struct {
 	Stream string        `arg:"" optional:"" help:"Name of a stream, whose shards to list."`
 	Window time.Duration `default:"10s" help:"The rates of shards are of the last so much; 0s leaves them out."`
 	JSON   bool          `name:"json" help:"Print JSON."`
+}
+
+// Help is what `weir help ls` adds.
+func (c *lsCommand) Help() string {
+	return "Of a stream, the open shards come first, in order of the hash keys they take. A shard that a reshard closed takes no more records; it is listed, and " +
+		"read, until the last one it has has expired. A shard's parents are those whose hash keys it took over."
 }
 
 // Run lists streams or shards.
@@ -143,19 +152,55 @@ func (c *lsCommand) shards(ctx context.Context, t *terminal, api *kinesis.Client
 	if c.JSON {
 		return t.json(rows)
 	}
-	cells := [][]string{{"SHARD", "STATE", "FROM HASH KEY", "TO HASH KEY", "SHARE", "RECORDS/S", "BYTES/S"}}
+	t.table(shardTable(rows))
+	if closed := len(rows) - openCount(rows); closed > 0 {
+		fmt.Fprintf(t.err, "%s closed: reshards gave their hash keys to the open ones. They take no more records, and are read until their last ones expire.\n", counted(closed, "shard"))
+	}
+	return nil
+}
+
+// shardTable lays shards out for people: the open ones in order of hash key, then the closed ones.
+func shardTable(rows []shardRow) [][]string {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b shardRow) int {
+		if a.Open != b.Open {
+			return map[bool]int{true: -1, false: 1}[a.Open]
+		}
+		if !a.Open {
+			return cmp.Compare(a.ID, b.ID)
+		}
+		return cmp.Or(cmp.Compare(len(a.Start), len(b.Start)), cmp.Compare(a.Start, b.Start)) // decimal numbers
+	})
+	head := []string{"SHARD", "STATE", "FROM HASH KEY", "TO HASH KEY", "SHARE", "RECORDS/S", "BYTES/S"}
+	lineage := slices.ContainsFunc(rows, func(r shardRow) bool { return len(r.Parents) > 0 })
+	if lineage {
+		head = append(head, "PARENTS")
+	}
+	cells := [][]string{head}
 	for _, r := range rows {
-		state, records, size := "open", "-", "-"
-		if !r.Open {
-			state = "closed"
+		state, share, records, size := "closed", "-", "-", "-"
+		if r.Open {
+			state, share = "open", fmt.Sprintf("%.1f %%", r.Share*100)
 		}
 		if r.Records != nil {
 			records, size = fmt.Sprintf("%.1f", *r.Records), sizeText(*r.Bytes)
 		}
-		cells = append(cells, []string{r.ID, state, r.Start, r.End, fmt.Sprintf("%.1f %%", r.Share*100), records, size})
+		row := []string{r.ID, state, r.Start, r.End, share, records, size}
+		if lineage {
+			row = append(row, strings.Join(r.Parents, " + "))
+		}
+		cells = append(cells, row)
 	}
-	t.table(cells)
-	return nil
+	return cells
+}
+
+func openCount(rows []shardRow) (n int) {
+	for _, r := range rows {
+		if r.Open {
+			n++
+		}
+	}
+	return n
 }
 
 func rowOf(s types.Shard) shardRow {
