@@ -34,10 +34,11 @@ var languages = []language{
 		},
 		scripts: func(p place) []*exec.Cmd {
 			python := filepath.Join(p.cache, "python", "bin", "python")
-			return []*exec.Cmd{
-				script(nil, python, "-B", filepath.Join(p.source, "python", "cli.py")),
-				script(nil, python, "-B", filepath.Join(p.source, "python", "boto.py")),
+			var scripts []*exec.Cmd
+			for _, name := range []string{"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py"} {
+				scripts = append(scripts, script(nil, python, "-B", filepath.Join(p.source, "python", name)))
 			}
+			return scripts
 		},
 	},
 	{

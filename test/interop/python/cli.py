@@ -1,27 +1,11 @@
 """Put, get and list as a person types it, with the AWS CLI of this environment."""
 
 import base64
-import json
 import os
-import pathlib
-import subprocess
-import sys
 import tempfile
 
 from weir_check import CA, HTTP, HTTPS, check, equal
-
-AWS = pathlib.Path(sys.executable).with_name("aws")
-
-
-def aws(*words, fails=False):
-    """Runs one command. Gives what it printed, as JSON where it is; the complaint when it should fail."""
-    done = subprocess.run([sys.executable, AWS, *words], capture_output=True, text=True, timeout=60)
-    if fails:
-        equal(done.returncode != 0, True)
-        return done.stderr
-    if done.returncode != 0:
-        raise AssertionError(f"aws {' '.join(words)}: {done.stderr.strip()}")
-    return json.loads(done.stdout) if done.stdout.strip() else None
+from weir_cli import aws
 
 
 def life(endpoint, stream):
@@ -47,9 +31,7 @@ def life(endpoint, stream):
     equal("ResourceNotFoundException" in complaint and "Stream gone under account" in complaint, True)
 
 
-os.environ.update(AWS_ACCESS_KEY_ID="200000000002", AWS_SECRET_ACCESS_KEY="any", AWS_DEFAULT_REGION="us-east-1",
-                  AWS_DEFAULT_OUTPUT="json", AWS_EC2_METADATA_DISABLED="true", AWS_PAGER="", AWS_CONFIG_FILE=os.devnull,
-                  AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+os.environ["AWS_ACCESS_KEY_ID"] = "200000000002"
 check("AWS CLI over HTTP", life, HTTP, "cli-http")
 os.environ["AWS_CA_BUNDLE"] = CA
 check("AWS CLI over TLS", life, HTTPS, "cli-tls")
