@@ -110,9 +110,5 @@ func (p *Put) thin(at int32, admitted func(size int64) bool) {
 
 // charge meters what a Get found.
 func (s *Streams) charge(out *Batch, now time.Time) {
-	bytes := int64(0)
-	for i := range out.Records {
-		bytes += int64(len(out.Records[i].Key) + len(out.Records[i].Value))
-	}
-	out.Shard.meter.Gave(now, s.limits, len(out.Records), bytes)
+	out.Shard.meter.Gave(now, s.limits, len(out.Records), int64(out.Bytes))
 }

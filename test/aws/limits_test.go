@@ -213,6 +213,14 @@ func TestOperationRates(t *testing.T) {
 			_, err := s.UpdateStreamWarmThroughput(s.ctx, &kinesis.UpdateStreamWarmThroughputInput{StreamName: &stream, WarmThroughputMiBps: aws.Int32(1)})
 			return err
 		}},
+		{"ListStreamConsumers", 5, true, func(s *session, stream string) error {
+			_, err := s.ListStreamConsumers(s.ctx, &kinesis.ListStreamConsumersInput{StreamARN: aws.String(s.arn(stream))})
+			return err
+		}},
+		{"DescribeStreamConsumer", 20, true, func(s *session, stream string) error {
+			_, err := s.DescribeStreamConsumer(s.ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: aws.String(s.arn(stream) + "/consumer/c:1")})
+			return err
+		}},
 		{"ListShards", 1000, true, func(s *session, stream string) error {
 			_, err := s.ListShards(s.ctx, &kinesis.ListShardsInput{StreamName: &stream})
 			return err
@@ -285,4 +293,43 @@ func TestDescribeLimits(t *testing.T) {
 	s.refused(onDemand("too"), "LimitExceededException", ".*On-Demand mode.* Limit: 1.*")
 	s = s.server.plain(t) // another account
 	says("0 of 5, 0 of 1, 0 of 0")
+}
+
+// TestFanOutLimit: a consumer is pushed 2 MiB a second of a shard, of its own: reading with GetRecords takes nothing from it, nor another consumer.
+func TestFanOutLimit(t *testing.T) {
+	s := limited(t)
+	s.made("s", 1)
+	const records = 9
+	for range records {
+		s.puts("s", entries(1, 1<<20-1))
+		s.advance("1s")
+	}
+	first, second := s.register("s", "first"), s.register("s", "second")
+	trimHorizon := &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon}
+	one, other := s.subscribe(first, "0", trimHorizon), s.subscribe(second, "0", trimHorizon)
+	for _, u := range []*subscription{one, other} {
+		u.texts(2) // a second's worth comes at once
+	}
+	begin := s.iterator(&kinesis.GetShardIteratorInput{StreamName: aws.String("s"), ShardId: aws.String("0"), ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
+	if got := must(s.GetRecords(s.ctx, &kinesis.GetRecordsInput{ShardIterator: &begin}))(s); len(got.Records) != records {
+		t.Errorf("GetRecords gives %d records", len(got.Records))
+	}
+	// Each half second, and the millisecond that rounds it up, is worth one record. A record comes before all of its worth is there, so that the first half
+	// second brings two.
+	for got, half := 2, 1; got < records; half++ {
+		s.advance("501ms")
+		for _, u := range []*subscription{one, other} {
+			u.texts(3 + half - got)
+		}
+		got = 3 + half
+		for _, u := range []*subscription{one, other} {
+			select {
+			case event := <-u.stream.Events():
+				if e, is := event.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); !is || len(e.Value.Records) > 0 {
+					t.Errorf("after %d half seconds more than %d MiB came: %T", half, got, event)
+				}
+			default:
+			}
+		}
+	}
 }
