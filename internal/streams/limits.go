@@ -86,22 +86,20 @@ func (p *Put) thin(at int32, admitted func(size int64) bool) {
 	from := part.batch
 	part.batch, part.bytes = p.spare, 0
 	part.refused = rateExceeded(p.route.stream, part.shard.ID)
-	moved := make([]int32, 0, from.Len()) // where each record of from is now; −1 is nowhere
+	records := batch.Iterate(from.Bytes())
 	var rec batch.Record
-	for records := batch.Iterate(from.Bytes()); records.Next(&rec); {
-		size := int64(len(rec.Key) + len(rec.Value))
-		if !admitted(size) {
-			moved = append(moved, -1)
+	for i := range p.placed {
+		placed := &p.placed[i]
+		if placed.part != at || !records.Next(&rec) { // a part's records are placed in the order of its batch
 			continue
 		}
-		moved = append(moved, int32(part.batch.Len()))
-		part.batch.Append(rec.Timestamp, rec.Key, rec.Value, rec.CopyHeaders(nil)...)
-		part.bytes += size
-	}
-	for i := range p.placed {
-		if placed := &p.placed[i]; placed.part == at {
-			placed.index = moved[placed.index]
+		if !admitted(int64(placed.size)) {
+			placed.index = -1
+			continue
 		}
+		placed.index = int32(part.batch.Len())
+		part.batch.Append(rec.Timestamp, rec.Key, rec.Value, rec.CopyHeaders(nil)...)
+		part.bytes += int64(placed.size)
 	}
 	part.shard.meter.Refused(from.Len() - part.batch.Len())
 	from.Reset()

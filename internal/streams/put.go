@@ -58,6 +58,7 @@ type placed struct {
 	key   record.HashKey // what chose the shard, and will choose its child
 	part  int32          // index into parts
 	index int32          // its number in the part's batch; −1 when it was over the shard's limit
+	size  int32          // bytes of its data and partition key, which is not what it takes of the batch
 }
 
 // Result is where a record stands, or why it does not. The error's kind says whether to try again.
@@ -85,11 +86,12 @@ func (s *Streams) Begin(ctx context.Context, stream *catalog.Stream) (*Put, erro
 // With explicit, the record goes where that hash key belongs, instead of the partition key's MD5. In a stream that distributes records itself both are
 // ignored; the partition key, which may be empty there, is kept.
 func (p *Put) Add(partitionKey []byte, explicit *record.HashKey, dataSize int) []byte {
-	open, key := p.placeFor(partitionKey, explicit, len(partitionKey)+dataSize)
+	size := len(partitionKey) + dataSize
+	open, key := p.placeFor(partitionKey, explicit, size)
 	at := p.partFor(open)
 	part := p.parts[at]
-	p.placed = append(p.placed, placed{key: key, part: at, index: int32(part.batch.Len())})
-	part.bytes += int64(len(partitionKey) + dataSize)
+	p.placed = append(p.placed, placed{key: key, part: at, index: int32(part.batch.Len()), size: int32(size)})
+	part.bytes += int64(size)
 	if explicit == nil || p.route.auto {
 		return part.batch.AppendRoom(p.arrival, partitionKey, dataSize)
 	}
