@@ -1,15 +1,17 @@
 // Package auth answers who is calling.
 //
 // It owns the identity of a caller, the two ways of establishing it (Any believes everyone, Keys verifies signatures), and the
-// file of access keys. How a signature is computed belongs to wire/sigv4; what a caller may do is not decided here.
+// file of access keys, users and their policies. How a signature is computed belongs to wire/sigv4, what a policy says to auth/policy, and
+// what an operation needs to its service.
 //
-// Read Identity and Authenticator, then any.go, keys.go and store.go.
+// Read Identity and Authenticator, then any.go, keys.go, store.go and change.go.
 package auth
 
 import (
 	"net/http"
 	"time"
 
+	"github.com/weir-stream/weir/internal/auth/policy"
 	"github.com/weir-stream/weir/internal/wire/sigv4"
 )
 
@@ -23,8 +25,19 @@ const (
 type Identity struct {
 	AccessKeyID string // empty when the request was not signed
 	Account     string // twelve digits
+	User        string // whose key it is; empty for the root of the account, which everybody is under Any
 	KeyName     string // the name given to the key when it was made; empty under Any
 	Verified    bool   // the signature was checked and matched
+	// Policies restrict the caller. Nil is a caller who may do everything in the account. Its address changes when they do.
+	Policies *policy.Set
+}
+
+// ARN is the caller's name in policies and refusals.
+func (i *Identity) ARN() string {
+	if i.User == "" {
+		return "arn:aws:iam::" + i.Account + ":root"
+	}
+	return "arn:aws:iam::" + i.Account + ":user/" + i.User
 }
 
 // Request is what an Authenticator looks at. Body is only read, and only until the call returns.

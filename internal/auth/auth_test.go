@@ -95,7 +95,7 @@ func TestKeysBelieveOnlySignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := auth.NewKeys(store)
-	want := auth.Identity{AccessKeyID: good.ID, Account: "123456789012", KeyName: "loader", Verified: true}
+	want := auth.Identity{AccessKeyID: good.ID, Account: "123456789012", User: "loader", KeyName: "loader", Verified: true}
 	if who, payload, err := keys.Authenticate(signed(t, good.ID, good.Secret, "")); err != nil || who != want || string(payload) != "{}" {
 		t.Errorf("%+v, %q, %v", who, payload, err)
 	}
@@ -133,8 +133,14 @@ func TestStoreKeepsWhatItMade(t *testing.T) {
 		first.ID == second.ID || first.Secret == second.Secret {
 		t.Errorf("made %+v and %+v", first, second)
 	}
+	raw, err := secretfile.Read(mem, "keys.json", 1<<20)
+	if err != nil || bytes.Contains(raw, []byte(first.Secret)) || bytes.Contains(raw, []byte(second.Secret)) {
+		t.Errorf("the file holds a secret: %s, %v", raw, err)
+	}
 	again, err := open(t, mem, c).List()
-	if err != nil || len(again) != 2 || again[0] != first || again[1] != second {
+	want := [2]auth.Key{first, second}
+	want[0].Secret, want[1].Secret = "", "" // said once, kept nowhere
+	if err != nil || len(again) != 2 || again[0] != want[0] || again[1] != want[1] {
 		t.Errorf("read back %+v, %v", again, err)
 	}
 	if err := s.Delete(first.ID); err != nil {
@@ -188,9 +194,13 @@ func TestStoreRefusesFilesItDoesNotUnderstand(t *testing.T) {
 		name, content string
 		kind          fault.Kind
 	}{
-		{"later version", `{"version":2,"keys":[]}`, fault.Unsupported},
+		{"later version", `{"version":3,"keys":[]}`, fault.Unsupported},
 		{"no version", `{"keys":[]}`, fault.Corrupt},
 		{"torn", `{"version":1,"ke`, fault.Corrupt},
+		{"key without state", `{"version":2,"keys":[{"accessKeyId":"AKIA","account":"000000000000"}]}`, fault.Corrupt},
+		{"state cut short", `{"version":2,"keys":[{"accessKeyId":"AKIA","state":"YQ==","account":"000000000000"}]}`, fault.Corrupt},
+		{"policy that is none", `{"version":2,"keys":[],"users":[{"account":"000000000000","name":"a","policies":[{"name":"p","document":{"Statement":[]}}]}]}`, fault.Corrupt},
+		{"user without policies", `{"version":2,"keys":[],"users":[{"account":"000000000000","name":"a","policies":[]}]}`, fault.Corrupt},
 		{"key without secret", `{"version":1,"keys":[{"accessKeyId":"AKIA","account":"000000000000"}]}`, fault.Corrupt},
 		{"the same key twice", `{"version":1,"keys":[{"accessKeyId":"A","secret":"s","account":"000000000000"},{"accessKeyId":"A","secret":"t","account":"000000000000"}]}`, fault.Corrupt},
 	} {

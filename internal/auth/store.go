@@ -2,50 +2,45 @@ package auth
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"io"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/weir-stream/weir/internal/auth/policy"
 	"github.com/weir-stream/weir/internal/auth/secretfile"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/vfs"
+	"github.com/weir-stream/weir/internal/wire/sigv4"
 )
 
-// The file of keys, keys.json in the data directory, readable by its owner alone:
-//
-//	{"version": 1, "keys": [{"accessKeyId": "AKIA…", "secret": "…", "account": "000000000000",
-//	                         "name": "…", "created": "2026-11-18T13:14:15Z", "disabled": false}]}
-//
-// Versions: 1 is the first. A file of a later version is refused by name, never half understood.
-const (
-	keysFile    = "keys.json"
-	keysVersion = 1
+// checkEvery is how long a change to the file may go unseen.
+const checkEvery = time.Second
 
-	// keysBytesMax bounds what is read: some 100,000 keys.
-	keysBytesMax = 32 << 20
-
-	// checkEvery is how long a change to the file may go unseen.
-	checkEvery = time.Second
-)
-
-// Key is an access key: who may sign, with what, for which account.
+// Key is an access key: who may sign, for which user of which account.
 type Key struct {
-	ID       string    `json:"accessKeyId"` // "AKIA" and 16 of A-Z2-7, the form of AWS's long-term keys
-	Secret   string    `json:"secret"`      // 40 characters of base64's alphabet
-	Account  string    `json:"account"`     // twelve digits
-	Name     string    `json:"name"`        // what people call it; may be empty, need not be unique
-	Created  time.Time `json:"created"`
-	Disabled bool      `json:"disabled,omitempty"`
+	ID string // "AKIA" and 16 of A-Z2-7, the form of AWS's long-term keys
+	// Secret is 40 characters of base64's alphabet. Only Create and Rotate give it; nobody keeps it, and afterwards it is empty.
+	Secret  string
+	Account string // twelve digits
+	// User is the name of the user whose key this is, [\w+=,.@-]{1,64}. Empty is the root of the account, whom no policies of its own restrict.
+	User     string
+	Name     string // what people call it; may be empty, need not be unique
+	Created  time.Time
+	Expires  time.Time // when the key ends; zero is never
+	Disabled bool
+	// Policies are the user's, nil when the user has none: then the key may do everything in its account.
+	Policies *policy.Set
+
+	state sigv4.KeyState
 }
 
-type keysDocument struct {
-	Version int   `json:"version"`
-	Keys    []Key `json:"keys"`
+// UsableAt says whether a request that arrives at a time may be signed with the key.
+func (k *Key) UsableAt(now time.Time) bool {
+	return !k.Disabled && (k.Expires.IsZero() || now.Before(k.Expires))
 }
 
 // Store is the file of access keys. Other processes may replace the file: Lookup sees it within a second. Two processes that
@@ -61,13 +56,14 @@ type Store struct {
 
 // snapshot is the file as last read. Immutable, but for checked.
 type snapshot struct {
-	byID    map[string]Key
+	contents
 	modTime time.Time
 	size    int64        // -1 when there was no file
 	checked atomic.Int64 // Unix nanoseconds of the last look at the file's time and size
 }
 
-// OpenStore reads the keys in the root of fs. A missing file is an empty store. random makes ids and secrets; nil is crypto/rand.
+// OpenStore reads the keys in the root of fs. A missing file is an empty store; a file with secrets in the clear, as early versions wrote,
+// is replaced by one without. random makes ids and secrets; nil is crypto/rand.
 func OpenStore(fs vfs.FS, c clock.Clock, random io.Reader) (*Store, error) {
 	if random == nil {
 		random = rand.Reader
@@ -79,7 +75,7 @@ func OpenStore(fs vfs.FS, c clock.Clock, random io.Reader) (*Store, error) {
 	return s, nil
 }
 
-// Lookup finds a key by its id, disabled or not. Corrupt or Unsupported when the file has become unreadable.
+// Lookup finds a key by its id, usable or not. Corrupt or Unsupported when the file has become unreadable.
 func (s *Store) Lookup(id string) (Key, bool, error) {
 	snap := s.current.Load()
 	if s.clock.Now().UnixNano()-snap.checked.Load() >= int64(checkEvery) {
@@ -88,11 +84,11 @@ func (s *Store) Lookup(id string) (Key, bool, error) {
 		}
 		snap = s.current.Load()
 	}
-	k, ok := snap.byID[id]
+	k, ok := snap.keys[id]
 	return k, ok, nil
 }
 
-// List gives all keys, the oldest first, with their secrets.
+// List gives all keys, the oldest first.
 func (s *Store) List() ([]Key, error) {
 	if err := s.reload(true); err != nil {
 		return nil, err
@@ -100,103 +96,53 @@ func (s *Store) List() ([]Key, error) {
 	return s.current.Load().sorted(), nil
 }
 
-// Create makes and stores a new key for an account of twelve digits. It is durable when Create returns.
-func (s *Store) Create(account, name string) (Key, error) {
-	if !isAccount(account) {
-		return Key{}, fault.New(fault.Invalid, "account %q is not twelve digits", account)
+// Policies gives the policies of a key's user, in order of name. NotFound when there is no such key.
+func (s *Store) Policies(id string) ([]Policy, error) {
+	if err := s.reload(true); err != nil {
+		return nil, err
 	}
-	if len(name) > 256 {
-		return Key{}, fault.New(fault.Invalid, "the name of a key has at most 256 bytes, this one has %d", len(name))
+	snap := s.current.Load()
+	k, ok := snap.keys[id]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "access key %q", id)
 	}
-	var made Key
-	err := s.change(func(keys map[string]Key) error {
-		k, err := s.mint()
-		if err != nil {
-			return err
-		}
-		if _, taken := keys[k.ID]; taken {
-			return fault.New(fault.Internal, "the source of randomness repeats itself: key %s exists", k.ID)
-		}
-		k.Account, k.Name, k.Created = account, name, s.clock.Now().UTC().Truncate(time.Second)
-		keys[k.ID] = k
-		made = k
-		return nil
-	})
-	return made, err
-}
-
-// Delete removes a key. NotFound when there is none.
-func (s *Store) Delete(id string) error {
-	return s.change(func(keys map[string]Key) error {
-		if _, ok := keys[id]; !ok {
-			return fault.New(fault.NotFound, "access key %q", id)
-		}
-		delete(keys, id)
-		return nil
-	})
-}
-
-// Disable switches a key off, or on again. NotFound when there is none.
-func (s *Store) Disable(id string, disabled bool) error {
-	return s.change(func(keys map[string]Key) error {
-		k, ok := keys[id]
-		if !ok {
-			return fault.New(fault.NotFound, "access key %q", id)
-		}
-		k.Disabled = disabled
-		keys[id] = k
-		return nil
-	})
+	return snap.users[userID{k.Account, k.User}].policies, nil
 }
 
 // Has says whether there is any key that could be used: whether the server may listen beyond loopback.
 func (s *Store) Has() (bool, error) {
 	keys, err := s.List()
-	return slices.ContainsFunc(keys, func(k Key) bool { return !k.Disabled }), err
+	now := s.clock.Now()
+	return slices.ContainsFunc(keys, func(k Key) bool { return k.UsableAt(now) }), err
 }
 
-// mint makes an id and a secret. 32 letters divide a byte's values evenly, and so do 64, so none is likelier than another.
-func (s *Store) mint() (Key, error) {
-	const (
-		idLetters     = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-		secretLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	)
-	var raw [16 + 40]byte
-	if _, err := io.ReadFull(s.random, raw[:]); err != nil {
-		return Key{}, fault.As(fault.Unavailable, err, "read random bytes")
-	}
-	for i := range raw {
-		if i < 16 {
-			raw[i] = idLetters[raw[i]%32]
-		} else {
-			raw[i] = secretLetters[raw[i]%64]
-		}
-	}
-	return Key{ID: "AKIA" + string(raw[:16]), Secret: string(raw[16:])}, nil
-}
-
-// change reads the file, applies edit to a copy of the keys and replaces the file.
-func (s *Store) change(edit func(map[string]Key) error) error {
+// change reads the file, applies edit to a copy of what is in it and replaces the file.
+func (s *Store) change(edit func(*contents) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.reloadLocked(true); err != nil {
 		return err
 	}
-	next := &snapshot{byID: make(map[string]Key)}
-	for id, k := range s.current.Load().byID {
-		next.byID[id] = k
+	before := s.current.Load()
+	next := contents{keys: maps.Clone(before.keys), users: maps.Clone(before.users)}
+	if next.keys == nil {
+		next.keys, next.users = map[string]Key{}, map[userID]user{}
 	}
-	if err := edit(next.byID); err != nil {
+	if err := edit(&next); err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(keysDocument{keysVersion, next.sorted()}, "", "  ")
-	if err != nil {
-		return fault.As(fault.Internal, err, "write %s", keysFile)
-	}
-	if err := secretfile.Replace(s.fs, keysFile, append(data, '\n')); err != nil {
+	if err := s.replace(&next); err != nil {
 		return err
 	}
 	return s.reloadLocked(true)
+}
+
+func (s *Store) replace(c *contents) error {
+	data, err := c.encode()
+	if err != nil {
+		return err
+	}
+	return secretfile.Replace(s.fs, keysFile, data)
 }
 
 func (s *Store) reload(force bool) error {
@@ -227,54 +173,20 @@ func (s *Store) reloadLocked(force bool) error {
 		return nil
 	}
 	next := &snapshot{modTime: info.ModTime(), size: info.Size()}
-	if next.byID, err = readKeys(s.fs); err != nil {
+	data, err := secretfile.Read(s.fs, keysFile, keysBytesMax)
+	if err != nil {
 		return err
+	}
+	if next.contents, err = decodeKeys(data); err != nil {
+		return err
+	}
+	if next.old {
+		if err := s.replace(&next.contents); err != nil {
+			return err
+		}
+		next.old, next.size = false, -1 // the next look reads what was written
 	}
 	next.checked.Store(now)
 	s.current.Store(next)
 	return nil
-}
-
-func readKeys(fs vfs.FS) (map[string]Key, error) {
-	data, err := secretfile.Read(fs, keysFile, keysBytesMax)
-	if err != nil {
-		return nil, err
-	}
-	return decodeKeys(data)
-}
-
-// decodeKeys reads the file's bytes. Corrupt when they are not what Create writes, Unsupported when a later version wrote them.
-func decodeKeys(data []byte) (map[string]Key, error) {
-	var doc keysDocument
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, fault.As(fault.Corrupt, err, "read %s", keysFile)
-	}
-	if doc.Version > keysVersion {
-		return nil, fault.New(fault.Unsupported, "%s has version %d, and this Weir knows up to %d", keysFile, doc.Version, keysVersion)
-	}
-	if doc.Version < 1 {
-		return nil, fault.New(fault.Corrupt, "%s has no version", keysFile)
-	}
-	byID := make(map[string]Key, len(doc.Keys))
-	for i, k := range doc.Keys {
-		if _, twice := byID[k.ID]; twice || k.ID == "" || strings.Contains(k.ID, "/") || k.Secret == "" || !isAccount(k.Account) {
-			return nil, fault.New(fault.Corrupt, "%s: key %d (%q) is incomplete or there twice", keysFile, i+1, k.ID)
-		}
-		byID[k.ID] = k
-	}
-	return byID, nil
-}
-
-func (s *snapshot) sorted() []Key {
-	keys := make([]Key, 0, len(s.byID))
-	for _, k := range s.byID {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b Key) int {
-		if c := a.Created.Compare(b.Created); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return keys
 }

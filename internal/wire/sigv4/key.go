@@ -20,18 +20,18 @@ type keyCache struct {
 }
 
 type derived struct {
-	secret string // of which the key was derived; another secret under the same id must not find it
-	key    [sha256.Size]byte
+	from KeyState // of which the key was derived; another secret under the same id must not find it
+	key  [sha256.Size]byte
 }
 
-func (c *keyCache) get(s scope, secret string) ([sha256.Size]byte, bool) {
+func (c *keyCache) get(s scope, from *KeyState) ([sha256.Size]byte, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	d, ok := c.keys[s]
-	return d.key, ok && d.secret == secret
+	return d.key, ok && d.from == *from
 }
 
-func (c *keyCache) put(s scope, secret string, key [sha256.Size]byte) {
+func (c *keyCache) put(s scope, from *KeyState, key [sha256.Size]byte) {
 	// The strings are slices of a request's header, which they must not keep alive.
 	s = scope{strings.Clone(s.accessKeyID), strings.Clone(s.date), strings.Clone(s.region), strings.Clone(s.service)}
 	c.mu.Lock()
@@ -45,12 +45,12 @@ func (c *keyCache) put(s scope, secret string, key [sha256.Size]byte) {
 			break
 		}
 	}
-	c.keys[s] = derived{secret, key}
+	c.keys[s] = derived{*from, key}
 }
 
 // deriveKey is the signing key of a scope: HMACs of date, region, service and terminator, each keyed by the one before.
-func deriveKey(secret string, s scope) [sha256.Size]byte {
-	key := hmacSHA256([]byte("AWS4"+secret), []byte(s.date))
+func deriveKey(from *KeyState, s scope) [sha256.Size]byte {
+	key := from.mac(s.date)
 	key = hmacSHA256(key[:], []byte(s.region))
 	key = hmacSHA256(key[:], []byte(s.service))
 	return hmacSHA256(key[:], []byte(terminator))

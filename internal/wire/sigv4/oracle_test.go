@@ -114,7 +114,7 @@ func verify(raw []byte, at time.Time) (sigv4.Auth, sigv4.Payload, error) {
 		return a, sigv4.Payload{}, sigv4.ErrUnrecognizedClient
 	}
 	var v sigv4.Verifier
-	p, err := v.Verify(r, &a, secret, body, at)
+	p, err := v.Verify(r, &a, state(secret), body, at)
 	return a, p, err
 }
 

@@ -14,11 +14,11 @@ type Verifier struct {
 	cache keyCache
 }
 
-// Verify checks that the holder of secret signed this request and body, near enough to now, and gives the body to act on.
+// Verify checks that the holder of the secret behind from signed this request and body, near enough to now, and gives the body to act on.
 // An aws-chunked body is unframed in place. Errors are *Error.
 //
 // now is real time. The signature and the payload's hash are compared in constant time.
-func (v *Verifier) Verify(r *http.Request, a *Auth, secret string, body []byte, now time.Time) (Payload, error) {
+func (v *Verifier) Verify(r *http.Request, a *Auth, from *KeyState, body []byte, now time.Time) (Payload, error) {
 	if err := a.checkTime(now); err != nil {
 		return Payload{}, err
 	}
@@ -35,9 +35,9 @@ func (v *Verifier) Verify(r *http.Request, a *Auth, secret string, body []byte, 
 	hash, bodyHashed := a.payloadHash(body)
 
 	name := scope{a.AccessKeyID, a.ScopeDate, a.Region, a.Service}
-	key, cached := v.cache.get(name, secret)
+	key, cached := v.cache.get(name, from)
 	if !cached {
-		key = deriveKey(secret, name)
+		key = deriveKey(from, name)
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -45,7 +45,7 @@ func (v *Verifier) Verify(r *http.Request, a *Auth, secret string, body []byte, 
 		return Payload{}, ErrMismatch
 	}
 	if !cached {
-		v.cache.put(name, secret, key)
+		v.cache.put(name, from, key)
 	}
 
 	if !bodyHashed && len(a.PayloadHash) == 2*sha256.Size {
