@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -73,6 +74,18 @@ const socketBytes = 64 << 10
 // Draining is closed when the server begins to shut down. A call that streams for minutes should end then; Ctx ends only when the
 // drain's time is over.
 func (c *Call) Draining() <-chan struct{} { return c.edge.draining }
+
+// Secure says whether the request came over TLS.
+func (c *Call) Secure() bool { return c.Request.Context().Value(secureKey{}) != nil }
+
+// Source is the address that the connection comes from. What a proxy says of those behind it is not believed. The zero Addr when it is not known.
+func (c *Call) Source() netip.Addr {
+	from, err := netip.ParseAddrPort(c.Request.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return from.Addr().Unmap()
+}
 
 // Places in Call.fields.
 const (

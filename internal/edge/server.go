@@ -47,6 +47,7 @@ func Open(o Options) (*Edge, error) {
 		ErrorLog:          serverLog(o.Logger),
 		Protocols:         new(http.Protocols),
 		ConnState:         s.track,
+		ConnContext:       markSecure,
 		// Room for a few large bodies at once on a connection; the defaults let one of 1 MiB stall the others. The write deadlines of streams do not end a
 		// write to a connection that takes nothing at all, because the frame that would reset the stream waits behind it: WriteByteTimeout does. It is
 		// longer than one grace, since a socket's buffer of a few MiB must drain by a third before the next byte goes.

@@ -123,3 +123,13 @@ func (c *hiddenTLS) Close() error {
 }
 
 func (c *hiddenTLS) CloseWrite() error { return c.secure.CloseWrite() }
+
+// secureKey marks the context of requests that came over TLS, which http.Request.TLS does not say here.
+type secureKey struct{}
+
+func markSecure(ctx context.Context, conn net.Conn) context.Context {
+	if _, secure := conn.(*hiddenTLS); secure {
+		return context.WithValue(ctx, secureKey{}, true)
+	}
+	return ctx
+}

@@ -72,8 +72,13 @@ type server struct {
 
 // start runs a node in development mode on free ports.
 func start(config node.Config) (*server, error) {
-	config.Listen, config.TLSListen, config.ConsoleListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	config.Dev = true
+	return serve(config)
+}
+
+// serve runs a node on free ports.
+func serve(config node.Config) (*server, error) {
+	config.Listen, config.TLSListen, config.ConsoleListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -201,6 +206,14 @@ func everyTransport(t *testing.T, script func(s *session)) {
 // session connects one test. The SDK does not retry: a test must see each answer.
 func (s *server) session(t *testing.T, over transport, account, region string) *session {
 	t.Helper()
+	made := s.signedSession(t, over, aws.Credentials{AccessKeyID: account, SecretAccessKey: "any secret will do"}, region)
+	made.account = account
+	return made
+}
+
+// signedSession is session with a key; its account is not known here.
+func (s *server) signedSession(t *testing.T, over transport, key aws.Credentials, region string) *session {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
 	http1 := over.client(s)
@@ -208,13 +221,11 @@ func (s *server) session(t *testing.T, over transport, account, region string) *
 	client := kinesis.New(kinesis.Options{
 		Region:       region,
 		BaseEndpoint: aws.String(s.endpoint(over.tls)),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: account, SecretAccessKey: "any secret will do"}, nil
-		}),
-		HTTPClient: &http.Client{Transport: &protoCheck{t: t, next: http1, proto: over.proto}},
-		Retryer:    aws.NopRetryer{},
+		Credentials:  aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return key, nil }),
+		HTTPClient:   &http.Client{Transport: &protoCheck{t: t, next: http1, proto: over.proto}},
+		Retryer:      aws.NopRetryer{},
 	})
-	return &session{Client: client, t: t, ctx: ctx, server: s, account: account, region: region}
+	return &session{Client: client, t: t, ctx: ctx, server: s, region: region}
 }
 
 // plain is a session over HTTP/1.1, for tests where the transport does not matter.

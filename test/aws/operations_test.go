@@ -12,12 +12,12 @@ import (
 
 // supported is what this version does. docs/aws/kinesis.md says how.
 var supported = map[string]bool{
-	"AddTagsToStream": true, "CreateStream": true, "DecreaseStreamRetentionPeriod": true, "DeleteStream": true,
+	"AddTagsToStream": true, "CreateStream": true, "DecreaseStreamRetentionPeriod": true, "DeleteResourcePolicy": true, "DeleteStream": true,
 	"DescribeLimits": true, "DescribeAccountSettings": true, "UpdateAccountSettings": true, "UpdateStreamMode": true,
 	"UpdateStreamRecordDistributionStrategy": true, "UpdateStreamWarmThroughput": true,
-	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetShardIterator": true,
+	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetResourcePolicy": true, "GetShardIterator": true,
 	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
-	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "RemoveTagsFromStream": true,
+	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "PutResourcePolicy": true, "RemoveTagsFromStream": true,
 	"SplitShard": true, "TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true, "UpdateShardCount": true,
 	"RegisterStreamConsumer": true, "DeregisterStreamConsumer": true, "DescribeStreamConsumer": true, "ListStreamConsumers": true, "SubscribeToShard": true,
 }

@@ -5,23 +5,29 @@ import (
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/streams"
 	shapes "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
 )
 
 // Consumers are named by their ARN, or by their stream's ARN and their own name; all of them together must agree.
 
-// findConsumer is the consumer that a request names, and its stream.
+// findConsumer is the consumer that a request names, and its stream. The caller may do there what the call asks for, or gets AccessDeniedException, also when there is
+// no such consumer.
 func (a *API) findConsumer(c *edge.Call, streamARN, name, consumerARN *string) (*catalog.Stream, *catalog.Consumer, error) {
 	if consumerARN == nil {
 		if streamARN == nil || name == nil {
 			return nil, nil, fault.New(fault.Invalid, "Either ConsumerARN, or both StreamARN and ConsumerName must be provided.")
 		}
-		stream, err := a.findStream(c, nil, []byte(*streamARN))
+		parsed, err := streamOf(c, *streamARN)
 		if err != nil {
 			return nil, nil, err
 		}
-		if found := stream.Consumer(*name); found != nil {
-			return stream, found, nil
+		if stream := a.control.State().StreamByARN(*streamARN); stream != nil && stream.Consumer(*name) != nil {
+			return stream, stream.Consumer(*name), a.authorizeConsumer(c, stream, stream.Consumer(*name))
+		}
+		stream, err := a.findStream(c, nil, []byte(parsed.String()))
+		if err != nil {
+			return nil, nil, err
 		}
 		return nil, nil, noConsumer(stream.Account, stream.Name, *name)
 	}
@@ -35,7 +41,7 @@ func (a *API) findConsumer(c *edge.Call, streamARN, name, consumerARN *string) (
 	return stream, consumer, nil
 }
 
-// consumerByARN finds a consumer by its ARN, in which the second of its registration stands: not another one that has its name now.
+// consumerByARN is findConsumer for an ARN, in which the second of the consumer's registration stands: not another one that has its name now.
 func (a *API) consumerByARN(c *edge.Call, text string) (*catalog.Stream, *catalog.Consumer, error) {
 	parsed, err := arn.Parse(text)
 	if err != nil {
@@ -45,14 +51,26 @@ func (a *API) consumerByARN(c *edge.Call, text string) (*catalog.Stream, *catalo
 	if err != nil {
 		return nil, nil, fault.New(fault.Invalid, "%s is not the ARN of a consumer.", text)
 	}
-	stream, err := a.findStream(c, nil, []byte(of.String()))
-	if err != nil {
+	if err := sameRegion(c, parsed); err != nil {
 		return nil, nil, err
 	}
-	if found := stream.Consumer(name); found != nil && found.ARN == text {
-		return stream, found, nil
+	stream := a.control.State().StreamByARN(of.String())
+	if stream != nil {
+		if found := stream.Consumer(name); found != nil && found.ARN == text {
+			return stream, found, a.authorizeConsumer(c, stream, found)
+		}
 	}
-	return nil, nil, noConsumer(stream.Account, stream.Name, name)
+	if err := a.authorize(c, c.Operation, target{arn: text, account: of.Account}); err != nil {
+		return nil, nil, err
+	}
+	streamName, err := of.StreamName()
+	if err == nil && stream == nil {
+		err = streams.NotFound(of.Account, streamName)
+	}
+	if err == nil {
+		err = noConsumer(of.Account, streamName, name)
+	}
+	return nil, nil, err
 }
 
 func noConsumer(account, stream, name string) error {

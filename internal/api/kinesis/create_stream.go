@@ -12,7 +12,17 @@ import (
 // Source: API_CreateStream (read 2026-11). Shown by: TestStreamLife in test/aws.
 // Without ShardCount a stream gets four shards in either mode.
 // WarmThroughputMiBps makes a shard for each MiB a second.
+// Permissions: kinesis:CreateStream on the stream to be, and with Tags kinesis:AddTagsToStream too.
 func (a *API) createStream(c *edge.Call, in *shapes.CreateStreamInput) (*nothing, error) {
+	on := noStream(c.Account, c.Region, deref(in.StreamName))
+	if err := a.authorize(c, c.Operation, on); err != nil {
+		return nil, err
+	}
+	if len(in.Tags) > 0 {
+		if err := a.authorize(c, "AddTagsToStream", on); err != nil {
+			return nil, err
+		}
+	}
 	mode := catalog.Provisioned
 	if in.StreamModeDetails != nil {
 		mode = catalog.Mode(deref(in.StreamModeDetails.StreamMode))

@@ -63,7 +63,7 @@ func (a *API) getRecords(c *edge.Call) error {
 	defer a.putScratch(scratch)
 
 	got, err := a.streams.Get(c.Ctx, deref(in.ShardIterator), limit, scratch.records, func(stream *catalog.Stream) error {
-		return mayRead(c, stream, in.StreamARN)
+		return a.mayRead(c, stream, in.StreamARN)
 	})
 	if err != nil {
 		return err
@@ -108,10 +108,14 @@ func (a *API) putScratch(s *getScratch) {
 	a.gets.Put(s)
 }
 
-// mayRead says whether an iterator's stream is the caller's, and the one that the request names, if it does.
-func mayRead(c *edge.Call, stream *catalog.Stream, streamARN *string) error {
-	if stream.Account != c.Account || stream.Region != c.Region {
-		return fault.New(fault.Denied, "The stream of this ShardIterator belongs to another account or region.")
+// mayRead says whether the caller may read an iterator's stream, and whether it is the one that the request names, if it does. Whoever made
+// the iterator, it opens nothing to others.
+func (a *API) mayRead(c *edge.Call, stream *catalog.Stream, streamARN *string) error {
+	if stream.Region != c.Region {
+		return fault.New(fault.Denied, "The stream of this ShardIterator belongs to another region.")
+	}
+	if err := a.authorizeStream(c, stream); err != nil {
+		return err
 	}
 	if streamARN != nil && *streamARN != stream.ARN {
 		return fault.New(fault.Invalid, "The ShardIterator is not one of stream %s.", *streamARN)

@@ -41,7 +41,9 @@ type API struct {
 	quota   *quota.Table
 	limited bool
 
-	calls   meter.Calls         // by operation, account, region and stream; counted when limited
+	calls       meter.Calls // by operation, account, region and stream; counted when limited
+	permissions permissions
+
 	answers *semaphore.Weighted // bytes of GetRecords answers that are being made or taken
 	events  *semaphore.Weighted // bytes of SubscribeToShard events, likewise
 

@@ -52,17 +52,17 @@ func (a *API) shardPage(c *edge.Call, in *shapes.ListShardsInput) (*catalog.Stre
 			return nil, page, err
 		}
 		stream := a.control.State().StreamByGroup(page.Group)
-		if stream == nil || stream.Account != c.Account || stream.Region != c.Region {
+		if stream == nil || stream.Region != c.Region {
 			return nil, page, fault.New(fault.NotFound, "The stream of this NextToken does not exist any more.")
 		}
-		return stream, page, nil
+		return stream, page, a.authorizeStream(c, stream)
 	}
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {
 		return nil, streams.ShardPage{}, err
 	}
 	if in.StreamCreationTimestamp != nil && stream.Created.Unix() != in.StreamCreationTimestamp.Unix() {
-		return nil, streams.ShardPage{}, streams.NotFound(c.Account, stream.Name) // another incarnation of the name was meant
+		return nil, streams.ShardPage{}, streams.NotFound(stream.Account, stream.Name) // another incarnation of the name was meant
 	}
 	page := streams.ShardPage{Group: stream.Group}
 	if page.After, err = shardNumber(in.ExclusiveStartShardId, stream); err != nil {

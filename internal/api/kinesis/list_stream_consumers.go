@@ -18,7 +18,7 @@ func (a *API) listStreamConsumers(c *edge.Call, in *shapes.ListStreamConsumersIn
 		return nil, err
 	}
 	if in.StreamCreationTimestamp != nil && stream.Created.Unix() != in.StreamCreationTimestamp.Unix() {
-		return nil, streams.NotFound(c.Account, stream.Name) // another incarnation of the name was meant
+		return nil, streams.NotFound(stream.Account, stream.Name) // another incarnation of the name was meant
 	}
 	after := ""
 	if in.NextToken != nil {

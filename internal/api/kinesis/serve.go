@@ -19,6 +19,7 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"AddTagsToStream":                        shaped((*API).addTagsToStream),
 	"CreateStream":                           shaped((*API).createStream),
 	"DecreaseStreamRetentionPeriod":          shaped((*API).decreaseRetention),
+	"DeleteResourcePolicy":                   shaped((*API).deleteResourcePolicy),
 	"DeleteStream":                           shaped((*API).deleteStream),
 	"DeregisterStreamConsumer":               shaped((*API).deregisterStreamConsumer),
 	"DescribeAccountSettings":                shaped((*API).describeAccountSettings),
@@ -27,6 +28,7 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"DescribeStreamConsumer":                 shaped((*API).describeStreamConsumer),
 	"DescribeStreamSummary":                  shaped((*API).describeStreamSummary),
 	"GetRecords":                             (*API).getRecords,
+	"GetResourcePolicy":                      shaped((*API).getResourcePolicy),
 	"GetShardIterator":                       shaped((*API).getShardIterator),
 	"IncreaseStreamRetentionPeriod":          shaped((*API).increaseRetention),
 	"ListShards":                             shaped((*API).listShards),
@@ -37,6 +39,7 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"MergeShards":                            shaped((*API).mergeShards),
 	"PutRecord":                              (*API).putRecord,
 	"PutRecords":                             (*API).putRecords,
+	"PutResourcePolicy":                      shaped((*API).putResourcePolicy),
 	"RegisterStreamConsumer":                 shaped((*API).registerStreamConsumer),
 	"RemoveTagsFromStream":                   shaped((*API).removeTagsFromStream),
 	"SplitShard":                             shaped((*API).splitShard),
@@ -65,7 +68,11 @@ func (a *API) Serve(c *edge.Call) {
 		a.refuse(c)
 		return
 	}
-	if err := run(a, c); err != nil {
+	err := a.authorizeAccount(c)
+	if err == nil {
+		err = run(a, c)
+	}
+	if err != nil {
 		a.note(c, err)
 		e := apiError(c.Operation, err)
 		c.Fail(e.HTTPStatus(), e.Code, e.Message)
@@ -134,48 +141,50 @@ func decode(c *edge.Call, in any) error {
 	return wire.Validate(shape, in)
 }
 
-// findStream is the stream that a request names, by name or by ARN, in the caller's account and region.
+// findStream is the stream that a request names, by name in the caller's account, or by ARN in any, in the caller's region. The caller may do there
+// what the call asks for, or gets AccessDeniedException, also when there is no such stream.
 func (a *API) findStream(c *edge.Call, name, streamARN []byte) (*catalog.Stream, error) {
-	state := a.control.State()
-	if len(streamARN) == 0 {
-		if len(name) == 0 {
-			return nil, fault.New(fault.Invalid, "Either StreamName or StreamARN must be provided.")
+	account, named := c.Account, string(name)
+	if len(streamARN) > 0 {
+		parsed, err := streamOf(c, string(streamARN))
+		if err != nil {
+			return nil, err
 		}
-		if stream := state.Stream(c.Account, c.Region, string(name)); stream != nil {
-			return stream, nil
+		account, named = parsed.Account, parsed.Resource[len("stream/"):]
+		if len(name) > 0 && named != string(name) {
+			return nil, fault.New(fault.Invalid, "StreamName %s and StreamARN %s do not name the same stream.", name, streamARN)
 		}
-		return nil, streams.NotFound(c.Account, string(name))
+	} else if len(name) == 0 {
+		return nil, fault.New(fault.Invalid, "Either StreamName or StreamARN must be provided.")
 	}
-	named, err := streamNameOf(c, string(streamARN))
-	if err != nil {
-		return nil, err
+	stream := a.control.State().Stream(account, c.Region, named)
+	if stream == nil || len(streamARN) > 0 && stream.ARN != string(streamARN) {
+		if err := a.authorize(c, c.Operation, noStream(account, c.Region, named)); err != nil {
+			return nil, err
+		}
+		return nil, streams.NotFound(account, named)
 	}
-	if len(name) > 0 && named != string(name) {
-		return nil, fault.New(fault.Invalid, "StreamName %s and StreamARN %s do not name the same stream.", name, streamARN)
-	}
-	if stream := state.Stream(c.Account, c.Region, named); stream != nil && stream.ARN == string(streamARN) {
-		return stream, nil
-	}
-	return nil, streams.NotFound(c.Account, named)
+	return stream, a.authorizeStream(c, stream)
 }
 
-// streamNameOf takes the stream's name out of an ARN, which must be one of the caller's account and region.
-func streamNameOf(c *edge.Call, text string) (string, error) {
+// streamOf reads the ARN of a stream, which must be one of the request's region.
+func streamOf(c *edge.Call, text string) (arn.ARN, error) {
 	parsed, err := arn.Parse(text)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "%s is not a valid ARN.", text)
+		return parsed, fault.New(fault.Invalid, "%s is not a valid ARN.", text)
 	}
-	name, err := parsed.StreamName()
-	if err != nil {
-		return "", fault.New(fault.Invalid, "%s is not the ARN of a stream.", text)
+	if _, err := parsed.StreamName(); err != nil {
+		return parsed, fault.New(fault.Invalid, "%s is not the ARN of a stream.", text)
 	}
-	if parsed.Region != c.Region {
-		return "", fault.New(fault.Invalid, "The ARN %s is of region %s, the request of region %s.", text, parsed.Region, c.Region)
+	return parsed, sameRegion(c, parsed)
+}
+
+// sameRegion refuses an ARN of another region than the request is signed for.
+func sameRegion(c *edge.Call, named arn.ARN) error {
+	if named.Region != c.Region {
+		return fault.New(fault.Invalid, "The ARN %s is of region %s, the request of region %s.", named, named.Region, c.Region)
 	}
-	if parsed.Account != c.Account {
-		return "", fault.New(fault.Denied, "User: %s is not authorized to access the resource %s: access across accounts is not supported by this version of Weir.", c.Account, text)
-	}
-	return name, nil
+	return nil
 }
 
 // stream is findStream for generated inputs.

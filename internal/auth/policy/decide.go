@@ -113,3 +113,15 @@ func (s *statement) match(action string, r *Request) (match, string) {
 	}
 	return m, ""
 }
+
+// Unknown names the first condition of the document that could not be judged; empty when there is none.
+func (doc *Document) Unknown() string {
+	for i := range doc.statements {
+		for _, c := range doc.statements[i].conditions {
+			if c.unknown != "" {
+				return c.unknown
+			}
+		}
+	}
+	return ""
+}
