@@ -96,7 +96,7 @@ func TestCompletion(t *testing.T) {
 		want  string
 	}{
 		{[]string{"de"}, "demo dev"},
-		{[]string{"keys", ""}, "create delete disable list"},
+		{[]string{"keys", ""}, "create delete disable list policy rotate"},
 		{[]string{"put", "s", "--key"}, "--key --key-field"},
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},

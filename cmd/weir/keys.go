@@ -23,6 +23,8 @@ type keysCommand struct {
 	List   keysListCommand   `cmd:"" help:"List keys, without their secrets."`
 	Switch keysSwitchCommand `cmd:"" name:"disable" help:"Switch a key off, or on again with --enable."`
 	Delete keysDeleteCommand `cmd:"" help:"Delete a key for good."`
+	Rotate keysRotateCommand `cmd:"" help:"Make a second key of the same user, and let the first one end."`
+	Policy keysPolicyCommand `cmd:"" help:"Attach, list and remove the policies of a key's user."`
 }
 
 // keysFlags say where the keys are.
@@ -67,36 +69,88 @@ type keyRow struct {
 	ID       string    `json:"accessKeyId"`
 	Secret   string    `json:"secretAccessKey,omitempty"`
 	Account  string    `json:"account"`
+	User     string    `json:"user"` // empty for the root of the account
 	Name     string    `json:"name"`
 	Created  time.Time `json:"created"`
+	Expires  time.Time `json:"expires,omitzero"`
 	Disabled bool      `json:"disabled"`
+	Policies bool      `json:"policies"` // the user has some; otherwise the key may do everything in its account
+}
+
+func keyRowOf(k auth.Key) keyRow {
+	return keyRow{k.ID, k.Secret, k.Account, k.User, k.Name, k.Created, k.Expires, k.Disabled, k.Policies != nil}
+}
+
+// sayMade prints a key that was just made.
+func (f keysFlags) sayMade(t *terminal, key auth.Key) error {
+	if f.JSON {
+		return t.json(keyRowOf(key))
+	}
+	fmt.Fprintf(t.out, "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
+	fmt.Fprintln(t.err, "The secret is shown this once.")
+	if key.Policies == nil {
+		fmt.Fprintf(t.err, "No policy is attached: the key may do everything in account %s.\n", key.Account)
+	}
+	return nil
 }
 
 type keysCreateCommand struct {
 	keysFlags
-	Name    string `arg:"" optional:"" help:"What people call the key."`
-	Account string `default:"000000000000" help:"Account of the key, twelve digits."`
+	Name    string   `arg:"" optional:"" help:"What people call the key."`
+	Account string   `default:"000000000000" help:"Account of the key, twelve digits."`
+	User    string   `help:"Whose key it is. Else a user called as the key is; the root of the account when it has no name." placeholder:"NAME"`
+	Policy  []string `help:"Attach the policy in a file to the user; may be given several times. Without one the key may do everything in its account." placeholder:"FILE"`
 }
 
 // Run makes a key.
 func (c *keysCreateCommand) Run(t *terminal) error {
+	spec := auth.Spec{Account: c.Account, Name: c.Name, User: c.User}
+	for _, file := range c.Policy {
+		p, err := readPolicy(t, file, "")
+		if err != nil {
+			return err
+		}
+		spec.Policies = append(spec.Policies, p)
+	}
 	store, err := c.open(t, true)
 	if err != nil {
 		return err
 	}
-	key, err := store.Create(c.Account, c.Name)
+	key, err := store.Make(spec)
 	if fault.Is(err, fault.Invalid) {
 		return usageError{err}
 	}
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return t.json(keyRow{ID: key.ID, Secret: key.Secret, Account: key.Account, Name: key.Name, Created: key.Created})
+	return c.sayMade(t, key)
+}
+
+type keysRotateCommand struct {
+	keysFlags
+	ID          string        `arg:"" help:"The access key id of the key that ends."`
+	ExpireAfter time.Duration `name:"expire-after" default:"24h" help:"When the old key ends; 0s is at once." placeholder:"DURATION"`
+}
+
+// Run makes a successor.
+func (c *keysRotateCommand) Run(t *terminal) error {
+	if c.ExpireAfter < 0 {
+		return usagef("--expire-after %s is in the past", c.ExpireAfter)
 	}
-	fmt.Fprintf(t.out, "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
-	fmt.Fprintln(t.err, "The secret is shown this once.")
-	return nil
+	store, err := c.open(t, false)
+	if err != nil {
+		return err
+	}
+	key, err := store.Rotate(c.ID, c.ExpireAfter)
+	if err != nil {
+		return explainKey(err, c.ID)
+	}
+	old, _, err := store.Lookup(c.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.err, "%s ends at %s.\n", old.ID, old.Expires.Format(time.RFC3339))
+	return c.sayMade(t, key)
 }
 
 type keysListCommand struct{ keysFlags }
@@ -112,14 +166,17 @@ func (c *keysListCommand) Run(t *terminal) error {
 		return err
 	}
 	rows := make([]keyRow, 0, len(keys))
-	cells := [][]string{{"KEY", "ACCOUNT", "NAME", "CREATED", "STATE"}}
+	cells := [][]string{{"KEY", "ACCOUNT", "USER", "NAME", "CREATED", "STATE", "MAY"}}
 	for _, k := range keys {
-		rows = append(rows, keyRow{ID: k.ID, Account: k.Account, Name: k.Name, Created: k.Created, Disabled: k.Disabled})
-		state := "enabled"
-		if k.Disabled {
-			state = "disabled"
+		rows = append(rows, keyRowOf(k))
+		user, may := k.User, "everything"
+		if user == "" {
+			user = "(root)"
 		}
-		cells = append(cells, []string{k.ID, k.Account, k.Name, k.Created.Format(time.RFC3339), state})
+		if k.Policies != nil {
+			may = "as its policies say"
+		}
+		cells = append(cells, []string{k.ID, k.Account, user, k.Name, k.Created.Format(time.RFC3339), stateOf(k), may})
 	}
 	if c.JSON {
 		return t.json(rows)
@@ -130,6 +187,19 @@ func (c *keysListCommand) Run(t *terminal) error {
 	}
 	t.table(cells)
 	return nil
+}
+
+// stateOf says in words whether a key can be used.
+func stateOf(k auth.Key) string {
+	switch now := clock.Real.Now(); {
+	case k.Disabled:
+		return "disabled"
+	case !k.UsableAt(now):
+		return "ended"
+	case !k.Expires.IsZero():
+		return "until " + k.Expires.Format(time.RFC3339)
+	}
+	return "enabled"
 }
 
 type keysSwitchCommand struct {
