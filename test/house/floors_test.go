@@ -44,6 +44,8 @@ var floors = []struct {
 	{"internal/record", ground},
 	{"internal/rows", ground},
 	{"internal/wire", ground},
+	{"internal/auth/secretfile", ground},
+	{"internal/envelope", ground},
 
 	{"internal/commitlog", log},
 	{"internal/kv", log},
