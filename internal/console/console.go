@@ -22,6 +22,8 @@ type Options struct {
 	Health func(context.Context) (Health, error)
 	// Clock is the test clock, or nil in real time, where /_weir/clock is refused.
 	Clock TestClock
+	// Masters knows of the master keys. Nil answers 404 on /_weir/master-keys.
+	Masters Masters
 }
 
 // Health is what /_weir/health answers.
@@ -46,6 +48,10 @@ func New(o Options) http.Handler {
 	})
 	mux.HandleFunc("GET /_weir/clock", func(w http.ResponseWriter, _ *http.Request) { showClock(w, o.Clock) })
 	mux.HandleFunc("POST /_weir/clock", func(w http.ResponseWriter, r *http.Request) { moveClock(w, r, o.Clock) })
+	if o.Masters != nil {
+		mux.HandleFunc("GET /_weir/master-keys", func(w http.ResponseWriter, _ *http.Request) { showMasters(w, o.Masters) })
+		mux.HandleFunc("POST /_weir/master-keys/rewrap", func(w http.ResponseWriter, r *http.Request) { rewrap(w, r, o.Masters) })
+	}
 	return mux
 }
 

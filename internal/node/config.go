@@ -30,6 +30,9 @@ type Config struct {
 	// "off" with Dev and "aws" without. Quotas replaces adjustable rows of the quota table by name, rates and counts. The counts (such as streams in CREATING) hold either way.
 	Limits string
 	Quotas map[quota.Name]int64
+	// MasterKeyFile is the file of the master keys that streams are encrypted under. Empty is master-keys.json in DataDir; elsewhere, who has a copy of DataDir
+	// alone cannot read what is encrypted.
+	MasterKeyFile string
 	// Faults breaks the disk on purpose, for tests: "disk-full" refuses every write once the node is up. Dev only.
 	Faults string
 	// Logger receives what an operator should know. Nil is slog.Default.

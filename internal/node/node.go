@@ -131,7 +131,11 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	options := streams.Options{Store: n.store, Control: n.control, Clock: now, Secret: secret, Random: rand.Reader}
+	masters, err := n.openMasters(osFS)
+	if err != nil {
+		return nil, err
+	}
+	options := streams.Options{Store: n.store, Control: n.control, Clock: now, Secret: secret, Random: rand.Reader, Keys: masters}
 	if config.limited() {
 		options.Limits = meter.LimitsOf(n.quota)
 	}
@@ -141,7 +145,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	}
 	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
 	services := []edge.Service{
-		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
+		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 	}
 	if err := n.openEdge(osFS, keys, services); err != nil {
 		return nil, err
@@ -287,7 +291,7 @@ func (n *Node) run(testClock *clock.Manual) {
 	n.rest.Go(func() { n.ended(restCtx, "streams", n.streams.Run(restCtx, n.logger)) })
 	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })
 	if n.console != nil {
-		options := console.Options{Metrics: n.metrics.registry, Health: n.health}
+		options := console.Options{Metrics: n.metrics.registry, Health: n.health, Masters: n.streams}
 		if testClock != nil {
 			options.Clock = &steppedClock{node: n, clock: testClock}
 		}

@@ -16,7 +16,7 @@ const getBytes = 10 << 20
 // Batch is what one Get found.
 type Batch struct {
 	Shard   *Shard
-	Records []batch.Record // slices into the log's memory: read only
+	Records []batch.Record // slices into the log's memory, or the Batch's when they lay Sealed: read only
 	// Next is the iterator to go on with. Empty at the end of a closed shard, and then Children says where the keys went.
 	Next     string
 	Children []Child
@@ -28,6 +28,7 @@ type Batch struct {
 
 	most   int               // what Bytes may come to when there is more than one record
 	chunks []commitlog.Chunk // what Records point into
+	opener opener            // opens those that lie sealed
 }
 
 // Release gives the memory of Records back. They must not be used afterwards.
@@ -38,13 +39,17 @@ func (b *Batch) Release() {
 		}
 	}
 	b.chunks = nil
+	b.opener.release()
 }
 
-// Held is how many bytes of log are kept in memory until Release.
+// Held is how many bytes of log, and of what was opened of it, are kept in memory until Release.
 func (b *Batch) Held() int {
 	held := 0
 	for i := range b.chunks {
 		held += len(b.chunks[i].Batches)
+	}
+	for _, block := range b.opener.blocks {
+		held += cap(*block)
 	}
 	return held
 }
@@ -113,6 +118,7 @@ const (
 // read fills out.Records from position on, window by window, and says where to continue.
 func (s *Streams) read(ctx context.Context, stream *catalog.Stream, out *Batch, position commitlog.Position, limit int, now time.Time) (commitlog.Position, error) {
 	horizon := stream.Horizon(now)
+	out.opener = opener{streams: s, stream: stream}
 	chunk, position, err := readFrom(ctx, out.Shard.log, position, horizon)
 	if err != nil {
 		return 0, fault.Wrap(err, "get: %s", out.Shard.ID)
@@ -159,13 +165,21 @@ func (b *Batch) take(chunk commitlog.Chunk, position commitlog.Position, limit i
 			b.Records = b.Records[:n]
 			continue
 		}
-		grown := b.Bytes + len(rec.Key) + len(rec.Value)
-		if n >= limit || n > 0 && grown > b.most {
+		grown := b.Bytes + plainSize(rec)
+		full := n >= limit || n > 0 && grown > b.most
+		if !full {
+			err := b.opener.open(rec)
+			if err != nil && n == 0 {
+				return 0, nil, err
+			}
+			full = err != nil // the next call begins there, and says what is wrong
+		}
+		if full {
 			left := *rec
 			b.Records = b.Records[:n]
 			return left.Position, &left, nil
 		}
-		b.Bytes = grown
+		b.Bytes += len(rec.Key) + len(rec.Value)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
+	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/record"
 )
@@ -24,7 +25,7 @@ const batchesKept = 4 << 20
 // A shard that a reshard closes under the put is no failure: its records go to the shards that took over (reshard.go).
 //
 // Work per record: one MD5 of the key, one copy of the value into its shard's batch (by the caller, who decodes straight into
-// it), no allocation. Work per shard touched: one append to its log; all of them share the store's next sync.
+// it), no allocation, and one pass of AES-GCM when the stream is encrypted (seal.go). Work per shard touched: one append to its log; all of them share the store's next sync.
 // It is for one goroutine.
 type Put struct {
 	streams *Streams
@@ -38,6 +39,10 @@ type Put struct {
 	runAt   int32       // place in route.open of the run of records that spread is giving to one shard
 	runLeft int         // bytes until the next run
 	wait    sync.WaitGroup
+
+	key     *envelope.DataKey // seals the records; nil when the stream is not encrypted
+	pending []byte            // the record that was added last, when it is still to be sealed
+	failed  error             // why a record could not be sealed: nothing is put then
 }
 
 // part is what goes to one shard.
@@ -68,13 +73,21 @@ type Result struct {
 	Err      error
 }
 
-// Begin opens a put into stream. NotFound while the stream has no shards to write to.
+// Begin opens a put into stream. NotFound while the stream has no shards to write to, an *envelope.MasterError when it is encrypted under a
+// master key that is missing.
 func (s *Streams) Begin(ctx context.Context, stream *catalog.Stream) (*Put, error) {
 	r, err := s.route(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
+	var key *envelope.DataKey
+	if stream.Encryption != nil {
+		if key, err = s.dataKey(stream, stream.Encryption.DataKey); err != nil {
+			return nil, err
+		}
+	}
 	p := s.puts.Get().(*Put)
+	p.key = key
 	p.streams, p.route, p.arrival = s, r, s.clock.Now().UnixMilli()
 	if len(p.partOf) < len(r.open) {
 		p.partOf = make([]int32, len(r.open))
@@ -92,13 +105,20 @@ func (p *Put) Add(partitionKey []byte, explicit *record.HashKey, dataSize int) [
 	part := p.parts[at]
 	p.placed = append(p.placed, placed{key: key, part: at, index: int32(part.batch.Len()), size: int32(size)})
 	part.bytes += int64(size)
-	if explicit == nil || p.route.auto {
+	var raw [16]byte
+	var hashKey []byte // explicit, when it is kept
+	if explicit != nil && !p.route.auto {
+		binary.BigEndian.PutUint64(raw[:], explicit.Hi)
+		binary.BigEndian.PutUint64(raw[8:], explicit.Lo)
+		hashKey = raw[:]
+	}
+	if p.key != nil {
+		return p.addSealed(part, partitionKey, hashKey, dataSize)
+	}
+	if hashKey == nil {
 		return part.batch.AppendRoom(p.arrival, partitionKey, dataSize)
 	}
-	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:], explicit.Hi)
-	binary.BigEndian.PutUint64(raw[8:], explicit.Lo)
-	return part.batch.AppendRoom(p.arrival, partitionKey, dataSize, batch.Header{Key: explicitHeader, Value: raw[:]})
+	return part.batch.AppendRoom(p.arrival, partitionKey, dataSize, batch.Header{Key: explicitHeader, Value: hashKey})
 }
 
 // partFor is the index of the part for a shard, begun if this is the first record for it.
@@ -120,6 +140,7 @@ func (p *Put) partFor(open int32) int32 {
 // known. A failure on one shard leaves the others alone: it is in the Results.
 func (p *Put) Commit(ctx context.Context) {
 	if p.used > 0 {
+		p.sealPending()
 		p.admit()
 		p.append(ctx)
 	}
@@ -142,6 +163,9 @@ func (p *Put) append(ctx context.Context) {
 func (p *Put) appendPart(ctx context.Context, i int32) {
 	part, stream := p.parts[i], p.route.stream
 	if part.batch.Len() == 0 { // all of it was over the limit
+		return
+	}
+	if part.err = p.failed; part.err != nil {
 		return
 	}
 	part.first, part.err = part.shard.log.Append(ctx, &part.batch)
@@ -200,6 +224,7 @@ func (p *Put) Release() {
 	}
 	s := p.streams
 	p.streams, p.route, p.used, p.placed, p.runLeft = nil, nil, 0, p.placed[:0], 0
+	p.key, p.pending, p.failed = nil, nil, nil
 	s.puts.Put(p)
 }
 

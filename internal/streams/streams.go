@@ -20,20 +20,22 @@ import (
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/controller"
+	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/record"
 )
 
-// Options is what Streams works with. Every field but Backoff and Limits is required.
+// Options is what Streams works with. Every field but Backoff, Limits and Keys is required.
 type Options struct {
 	Store   commitlog.Store        // holds one log per shard
 	Control *controller.Controller // says which streams exist, and hears which are ready
 	Clock   clock.Clock
-	Backoff clock.Clock   // for pauses before trying again; it is not Clock because a test clock stands still. Default clock.Real
-	Secret  []byte        // 32 bytes that sign iterators and tokens; the same on every node and after a restart
-	Random  io.Reader     // makes each iterator differ from the last; crypto/rand in life
-	Limits  *meter.Limits // what a shard takes, gives and pushes a second; nil is as much as comes
+	Backoff clock.Clock    // for pauses before trying again; it is not Clock because a test clock stands still. Default clock.Real
+	Secret  []byte         // 32 bytes that sign iterators and tokens; the same on every node and after a restart
+	Random  io.Reader      // makes each iterator differ from the last; crypto/rand in life
+	Limits  *meter.Limits  // what a shard takes, gives and pushes a second; nil is as much as comes
+	Keys    *envelope.Ring // the master keys of encrypted streams. Nil is none: such streams take and give no records
 }
 
 // Streams serves every stream of one node. It is safe for concurrent use.
@@ -45,8 +47,9 @@ type Streams struct {
 	tokens  *tokens
 	limits  *meter.Limits
 	meters  meters
-	began   time.Time // when the node did, by clock
-	puts    sync.Pool // of *Put
+	began   time.Time      // when the node did, by clock
+	keys    *envelope.Ring // nil when there are no master keys
+	puts    sync.Pool      // of *Put
 
 	settled atomic.Int64 // the catalog's version whose changes Run has carried out; −1 before the first
 
@@ -61,7 +64,7 @@ func New(o Options) (*Streams, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens, limits: o.Limits, began: o.Clock.Now()}
+	s := &Streams{store: o.Store, control: o.Control, clock: o.Clock, backoff: o.Backoff, tokens: tokens, limits: o.Limits, keys: o.Keys, began: o.Clock.Now()}
 	if s.backoff == nil {
 		s.backoff = clock.Real
 	}

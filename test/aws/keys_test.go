@@ -1,6 +1,9 @@
 package aws
 
 import (
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -84,3 +87,23 @@ func (k *keyed) over(over transport, account string, key aws.Credentials) *sessi
 func authPolicy(name, document string) auth.Policy {
 	return auth.Policy{Name: name, Document: []byte(document)}
 }
+
+// lockedBuffer is a log that a test looks into while the server writes.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *lockedBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }

@@ -18,7 +18,7 @@ var supported = map[string]bool{
 	"DescribeStream": true, "DescribeStreamSummary": true, "GetRecords": true, "GetResourcePolicy": true, "GetShardIterator": true,
 	"IncreaseStreamRetentionPeriod": true, "ListShards": true, "ListStreams": true, "ListTagsForResource": true,
 	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "PutResourcePolicy": true, "RemoveTagsFromStream": true,
-	"SplitShard": true, "TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true, "UpdateShardCount": true,
+	"SplitShard": true, "StartStreamEncryption": true, "StopStreamEncryption": true, "TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true, "UpdateShardCount": true,
 	"RegisterStreamConsumer": true, "DeregisterStreamConsumer": true, "DescribeStreamConsumer": true, "ListStreamConsumers": true, "SubscribeToShard": true,
 }
 

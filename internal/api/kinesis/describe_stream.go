@@ -39,8 +39,8 @@ func (a *API) describeStream(c *edge.Call, in *shapes.DescribeStreamInput) (*sha
 		RetentionPeriodHours:    ptr(int32(stream.RetentionHours)),
 		StreamCreationTimestamp: ptr(stream.Created),
 		EnhancedMonitoring:      []shapes.EnhancedMetrics{{ShardLevelMetrics: []shapes.MetricsName{}}},
-		EncryptionType:          ptr(shapes.EncryptionType("NONE")),
 	}
+	d.EncryptionType, d.KeyId = encryptionOf(stream)
 	if stream.Status != catalog.Creating {
 		shards, more := a.streams.ListShards(stream, streams.Filter{}, after, limit)
 		d.Shards, d.HasMoreShards = shardShapes(shards), &more

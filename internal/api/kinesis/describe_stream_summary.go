@@ -14,6 +14,7 @@ func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSumma
 	if err != nil {
 		return nil, err
 	}
+	encryption, keyID := encryptionOf(stream)
 	summary := &shapes.StreamDescriptionSummary{
 		StreamName:              ptr(stream.Name),
 		StreamARN:               ptr(stream.ARN),
@@ -23,7 +24,8 @@ func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSumma
 		RetentionPeriodHours:    ptr(int32(stream.RetentionHours)),
 		StreamCreationTimestamp: ptr(stream.Created),
 		EnhancedMonitoring:      []shapes.EnhancedMetrics{{ShardLevelMetrics: []shapes.MetricsName{}}},
-		EncryptionType:          ptr(shapes.EncryptionType("NONE")),
+		EncryptionType:          encryption,
+		KeyId:                   keyID,
 		OpenShardCount:          ptr(int32(stream.OpenShards())),
 		ConsumerCount:           ptr(int32(len(stream.Consumers))),
 		MaxRecordSizeInKiB:      ptr(int32(stream.MaxRecordKiB)),

@@ -1,8 +1,10 @@
 package kinesis
 
 import (
+	"errors"
 	"net/http"
 
+	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/wire"
@@ -40,6 +42,10 @@ func apiError(operation string, err error) *wire.APIError {
 	if e, ok := wire.AsAPIError(err); ok {
 		return e
 	}
+	var lost *envelope.MasterError
+	if errors.As(err, &lost) {
+		return masterError(lost)
+	}
 	kind := fault.KindOf(err)
 	code, known := exceptions[kind]
 	switch {
@@ -53,6 +59,14 @@ func apiError(operation string, err error) *wire.APIError {
 		return &wire.APIError{Code: wire.CodeInternalFailure, Message: internalFailure, Status: http.StatusInternalServerError}
 	}
 	return &wire.APIError{Code: code, Message: err.Error()}
+}
+
+// masterError is how an encrypted stream whose master key is missing is told.
+func masterError(lost *envelope.MasterError) *wire.APIError {
+	if lost.Missing {
+		return &wire.APIError{Code: "KMSNotFoundException", Message: "The request was rejected because the master key " + lost.Master + " was not found."}
+	}
+	return &wire.APIError{Code: "KMSInvalidStateException", Message: "The request was rejected because the master key " + lost.Master + " is not the one that the stream was encrypted under."}
 }
 
 // recordError is how the failure of one record of a PutRecords is told (API_PutRecordsResultEntry: ErrorCode is

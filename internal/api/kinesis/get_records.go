@@ -152,6 +152,9 @@ func appendListJSON(dst []byte, got *streams.Batch) []byte {
 			dst = append(dst, `,"PartitionKey":`...)
 			dst = jsonproto.AppendString(dst, rec.Key)
 		}
+		if streams.Sealed(rec) {
+			dst = append(dst, sealedJSON...)
+		}
 		dst = append(dst, '}')
 	}
 	dst = append(dst, `],"MillisBehindLatest":`...)
@@ -197,7 +200,11 @@ func appendListCBOR(dst []byte, got *streams.Batch, more int) []byte {
 		if len(rec.Key) > 0 { // a stream in AUTO takes records without
 			members++
 		}
-		dst = cborproto.AppendMapHeader(dst, members)
+		if streams.Sealed(rec) {
+			dst = appendSealedCBOR(cborproto.AppendMapHeader(dst, members+1))
+		} else {
+			dst = cborproto.AppendMapHeader(dst, members)
+		}
 		dst = cborproto.AppendText(dst, "SequenceNumber")
 		dst = appendSequenceCBOR(dst, got.Shard.SequenceOf(rec))
 		dst = cborproto.AppendText(dst, "ApproximateArrivalTimestamp")

@@ -17,19 +17,21 @@ import (
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/controller"
+	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
 )
 
-// Options is what the API works with. Every field but Logger, Quota and Limited is required.
+// Options is what the API works with. Every field but Keys, Logger, Quota and Limited is required.
 type Options struct {
 	Streams *streams.Streams
 	Control *controller.Controller
 	Clock   clock.Clock
-	Logger  *slog.Logger // hears of failures that are ours. Default slog.Default
-	Quota   *quota.Table // what DescribeLimits says, and the rates of operations. Default AWS's
-	Limited bool         // hold callers to the rates of operations
+	Keys    *envelope.Ring // the master keys of encrypted streams. Nil is none: no stream can be encrypted
+	Logger  *slog.Logger   // hears of failures that are ours. Default slog.Default
+	Quota   *quota.Table   // what DescribeLimits says, and the rates of operations. Default AWS's
+	Limited bool           // hold callers to the rates of operations
 }
 
 // API serves the operations of Kinesis Data Streams. It is an edge.Service and safe for concurrent use.
@@ -37,6 +39,7 @@ type API struct {
 	streams *streams.Streams
 	control *controller.Controller
 	clock   clock.Clock
+	keys    *envelope.Ring // may be nil
 	logger  *slog.Logger
 	quota   *quota.Table
 	limited bool
@@ -55,7 +58,7 @@ type API struct {
 // New makes the API.
 func New(o Options) *API {
 	a := &API{
-		streams: o.Streams, control: o.Control, clock: o.Clock, logger: o.Logger, quota: o.Quota, limited: o.Limited,
+		streams: o.Streams, control: o.Control, clock: o.Clock, keys: o.Keys, logger: o.Logger, quota: o.Quota, limited: o.Limited,
 		answers: semaphore.NewWeighted(answersBytes), events: semaphore.NewWeighted(eventsBytes),
 	}
 	if a.logger == nil {

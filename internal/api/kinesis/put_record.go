@@ -32,7 +32,11 @@ func (a *API) replyPutRecord(c *edge.Call, r *putRequest, p *streams.Put) error 
 	}
 	dst := r.out[:0]
 	if c.Protocol == edge.CBOR11 {
-		dst = cborproto.AppendMapHeader(dst, 2)
+		if p.Sealed() {
+			dst = appendSealedCBOR(cborproto.AppendMapHeader(dst, 3))
+		} else {
+			dst = cborproto.AppendMapHeader(dst, 2)
+		}
 		dst = cborproto.AppendText(dst, "SequenceNumber")
 		dst = appendSequenceCBOR(dst, result.Sequence)
 		dst = cborproto.AppendText(dst, "ShardId")
@@ -42,7 +46,11 @@ func (a *API) replyPutRecord(c *edge.Call, r *putRequest, p *streams.Put) error 
 		dst = result.Sequence.AppendTo(dst)
 		dst = append(dst, `","ShardId":"`...)
 		dst = append(dst, result.ShardID...)
-		dst = append(dst, '"', '}')
+		dst = append(dst, '"')
+		if p.Sealed() {
+			dst = append(dst, sealedJSON...)
+		}
+		dst = append(dst, '}')
 	}
 	r.out = dst
 	c.Reply(http.StatusOK, c.Protocol.ContentType(), dst)

@@ -42,7 +42,11 @@ func (a *API) replyPutRecords(c *edge.Call, r *putRequest, p *streams.Put) error
 	}
 	dst := r.out[:0]
 	if c.Protocol == edge.CBOR11 {
-		dst = cborproto.AppendMapHeader(dst, 2)
+		if p.Sealed() {
+			dst = appendSealedCBOR(cborproto.AppendMapHeader(dst, 3))
+		} else {
+			dst = cborproto.AppendMapHeader(dst, 2)
+		}
 		dst = cborproto.AppendText(dst, "FailedRecordCount")
 		dst = cborproto.AppendInt(dst, int64(failed))
 		dst = cborproto.AppendText(dst, "Records")
@@ -64,7 +68,11 @@ func (a *API) replyPutRecords(c *edge.Call, r *putRequest, p *streams.Put) error
 		dst = appendResultJSON(dst, result)
 	}
 	if c.Protocol != edge.CBOR11 {
-		dst = append(dst, ']', '}')
+		dst = append(dst, ']')
+		if p.Sealed() {
+			dst = append(dst, sealedJSON...)
+		}
+		dst = append(dst, '}')
 	}
 	r.out = dst
 	c.Reply(http.StatusOK, c.Protocol.ContentType(), dst)

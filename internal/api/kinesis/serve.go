@@ -1,11 +1,13 @@
 package kinesis
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/weir-stream/weir/internal/arn"
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/wire"
@@ -43,6 +45,8 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"RegisterStreamConsumer":                 shaped((*API).registerStreamConsumer),
 	"RemoveTagsFromStream":                   shaped((*API).removeTagsFromStream),
 	"SplitShard":                             shaped((*API).splitShard),
+	"StartStreamEncryption":                  shaped((*API).startStreamEncryption),
+	"StopStreamEncryption":                   shaped((*API).stopStreamEncryption),
 	"SubscribeToShard":                       (*API).subscribeToShard,
 	"TagResource":                            shaped((*API).tagResource),
 	"UntagResource":                          shaped((*API).untagResource),
@@ -83,6 +87,9 @@ func (a *API) Serve(c *edge.Call) {
 func (a *API) note(c *edge.Call, err error) {
 	if _, known := exceptions[fault.KindOf(err)]; known || c.Ctx.Err() != nil {
 		return
+	}
+	if errors.As(err, new(*envelope.MasterError)) {
+		return // the ring of master keys has said so, once
 	}
 	if _, sent := wire.AsAPIError(err); !sent {
 		a.logger.Error("a request failed", "operation", c.Operation, "request", c.RequestID, "err", err)
