@@ -27,6 +27,8 @@ type Call struct {
 	Account   string // Identity.Account
 	RequestID string
 	Received  time.Time // when the request's header had been read; real time
+	// Input is what the service has read of Body, for its audit; nil until it has, and where it keeps none.
+	Input any
 	// ErrorCode is AWS's name of the refusal, for the Event. Fail sets it; a service that writes its own errors does so itself.
 	ErrorCode string
 	// Watcher is told when the call waits (see Waits). Nil is nobody.

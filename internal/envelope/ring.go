@@ -93,7 +93,7 @@ func OpenRing(o Options) (*Ring, error) {
 func (r *Ring) Wrap(name string, group uint64) (version string, wrapped []byte, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.look(false); err != nil {
+	if err := r.look(true); err != nil { // a version that was replaced a moment ago may be gone in the next
 		return "", nil, err
 	}
 	if name == DefaultMaster && r.masters.find(name) == nil {
@@ -230,11 +230,18 @@ func wrapAAD(group uint64, version string) []byte {
 // versionName is how a version of a master key is called: NAME:VERSION.
 func versionName(name string, version int) string { return fmt.Sprintf("%s:%d", name, version) }
 
+// Refresh reads the file again.
+func (r *Ring) Refresh() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.look(true)
+}
+
 // Has says whether there is a master key of a name. DefaultMaster is always there.
 func (r *Ring) Has(name string) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.look(false)
+	err := r.look(true)
 	return name == DefaultMaster || r.masters.find(name) != nil, err
 }
 

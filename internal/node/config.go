@@ -33,6 +33,8 @@ type Config struct {
 	// MasterKeyFile is the file of the master keys that streams are encrypted under. Empty is master-keys.json in DataDir; elsewhere, who has a copy of DataDir
 	// alone cannot read what is encrypted.
 	MasterKeyFile string
+	// Audit writes every control call to audit/ in DataDir.
+	Audit bool
 	// Faults breaks the disk on purpose, for tests: "disk-full" refuses every write once the node is up. Dev only.
 	Faults string
 	// Logger receives what an operator should know. Nil is slog.Default.

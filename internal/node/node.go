@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/api/kinesis"
+	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/auth"
 	"github.com/weir-stream/weir/internal/auth/secretfile"
 	"github.com/weir-stream/weir/internal/clock"
@@ -144,8 +145,12 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
+	auditLog, err := n.openAudit(fs)
+	if err != nil {
+		return nil, err
+	}
 	services := []edge.Service{
-		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
+		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 	}
 	if err := n.openEdge(osFS, keys, services); err != nil {
 		return nil, err
@@ -153,7 +158,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err := n.openConsole(); err != nil {
 		return nil, err
 	}
-	n.run(testClock)
+	n.run(testClock, auditLog)
 	if config.Faults == diskFull {
 		n.disk.Add(vfs.Rule{Op: vfs.OpWrite | vfs.OpAllocate | vfs.OpCreate, Times: -1, Err: vfs.ErrNoSpace})
 	}
@@ -282,7 +287,7 @@ func (n *Node) openConsole() error {
 }
 
 // run starts everything that runs. The edge has a context of its own, so that it drains while what stands behind it still works.
-func (n *Node) run(testClock *clock.Manual) {
+func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 	edgeCtx, stopEdge := context.WithCancel(context.Background())
 	restCtx, stopRest := context.WithCancel(context.Background())
 	n.stopEdge, n.stopRest = stopEdge, stopRest
@@ -290,6 +295,9 @@ func (n *Node) run(testClock *clock.Manual) {
 	n.rest.Go(func() { n.ended(restCtx, "control plane", n.control.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "streams", n.streams.Run(restCtx, n.logger)) })
 	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })
+	if auditLog != nil {
+		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })
+	}
 	if n.console != nil {
 		options := console.Options{Metrics: n.metrics.registry, Health: n.health, Masters: n.streams}
 		if testClock != nil {

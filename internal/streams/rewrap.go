@@ -25,6 +25,9 @@ func (s *Streams) Rewrap(ctx context.Context) (rewrapped int, err error) {
 	if s.keys == nil {
 		return 0, nil
 	}
+	if err := s.keys.Refresh(); err != nil {
+		return 0, err
+	}
 	for stream := range s.control.State().All() {
 		var changed []catalog.DataKey
 		for _, k := range stream.DataKeys {

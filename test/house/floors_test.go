@@ -75,6 +75,7 @@ var floors = []struct {
 	{"internal/datacatalog", engines},
 	{"internal/warehouse", engines},
 
+	{"internal/audit", edge},
 	{"internal/auth", edge},
 	{"internal/api", edge},
 	{"internal/edge", edge},

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/controller"
 	"github.com/weir-stream/weir/internal/envelope"
@@ -23,12 +24,13 @@ import (
 	"github.com/weir-stream/weir/internal/streams"
 )
 
-// Options is what the API works with. Every field but Keys, Logger, Quota and Limited is required.
+// Options is what the API works with. Every field but Keys, Audit, Logger, Quota and Limited is required.
 type Options struct {
 	Streams *streams.Streams
 	Control *controller.Controller
 	Clock   clock.Clock
 	Keys    *envelope.Ring // the master keys of encrypted streams. Nil is none: no stream can be encrypted
+	Audit   *audit.Log     // is told of every control call. Nil is nobody
 	Logger  *slog.Logger   // hears of failures that are ours. Default slog.Default
 	Quota   *quota.Table   // what DescribeLimits says, and the rates of operations. Default AWS's
 	Limited bool           // hold callers to the rates of operations
@@ -40,6 +42,7 @@ type API struct {
 	control *controller.Controller
 	clock   clock.Clock
 	keys    *envelope.Ring // may be nil
+	audit   *audit.Log     // may be nil
 	logger  *slog.Logger
 	quota   *quota.Table
 	limited bool
@@ -58,7 +61,7 @@ type API struct {
 // New makes the API.
 func New(o Options) *API {
 	a := &API{
-		streams: o.Streams, control: o.Control, clock: o.Clock, keys: o.Keys, logger: o.Logger, quota: o.Quota, limited: o.Limited,
+		streams: o.Streams, control: o.Control, clock: o.Clock, keys: o.Keys, audit: o.Audit, logger: o.Logger, quota: o.Quota, limited: o.Limited,
 		answers: semaphore.NewWeighted(answersBytes), events: semaphore.NewWeighted(eventsBytes),
 	}
 	if a.logger == nil {

@@ -81,6 +81,7 @@ func (a *API) Serve(c *edge.Call) {
 		e := apiError(c.Operation, err)
 		c.Fail(e.HTTPStatus(), e.Code, e.Message)
 	}
+	a.record(c)
 }
 
 // note tells the operator of a failure that is ours, whose cause the customer does not learn.
@@ -112,6 +113,7 @@ func shaped[In, Out any](run func(*API, *edge.Call, *In) (*Out, error)) func(*AP
 		if err := decode(c, in); err != nil {
 			return err
 		}
+		c.Input = in
 		if err := a.throttle(c, in); err != nil {
 			return err
 		}
