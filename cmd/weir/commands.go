@@ -22,6 +22,7 @@ type commands struct {
 	Init       initCommand       `cmd:"" help:"Make a data directory, a weir.toml and the first key."`
 	Config     configCommand     `cmd:"" help:"Look at the configuration of weir serve."`
 	Keys       keysCommand       `cmd:"" help:"Make, list, rotate, restrict and delete access keys."`
+	Audit      auditCommand      `cmd:"" help:"Print who administered what."`
 	Env        envCommand        `cmd:"" help:"Print the environment that points AWS tools at a server."`
 	Put        putCommand        `cmd:"" help:"Write lines to a stream, from stdin or files."`
 	Tail       tailCommand       `cmd:"" help:"Print the records of a stream as they come."`

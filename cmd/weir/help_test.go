@@ -96,12 +96,12 @@ func TestCompletion(t *testing.T) {
 		want  string
 	}{
 		{[]string{"de"}, "demo dev"},
-		{[]string{"keys", ""}, "create delete disable list policy rotate"},
+		{[]string{"keys", ""}, "create delete disable list master policy rotate"},
 		{[]string{"put", "s", "--key"}, "--key --key-field"},
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},
 		{[]string{"demo", "tolls", "--ch"}, "--check"},
-		{[]string{"nothing", ""}, "bench completion config demo dev doctor env gen help init keys ls put reshard serve tail version"},
+		{[]string{"nothing", ""}, "audit bench completion config demo dev doctor env gen help init keys ls put reshard serve tail version"},
 	} {
 		stdout, _, code := weir(t, nil, "", append([]string{"__complete", "--"}, row.words...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); got != row.want || code != exitOK {

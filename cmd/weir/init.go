@@ -97,7 +97,7 @@ func (c *initCommand) write(result *initResult, text string) error {
 func configText(data string) string {
 	d := defaultSettings()
 	return strings.NewReplacer("LISTEN_TLS", d.TLSListen, "LISTEN_CONSOLE", d.ConsoleListen, "LISTEN", d.Listen, "DATA", filepath.ToSlash(data),
-		"DURABILITY", d.Durability, "LEVEL", d.LogLevel, "RATES", d.Limits, "QUOTA", string(quota.Shards), "VALUE", fmt.Sprint(quota.Default().Get(quota.Shards))).Replace(`# Configuration of weir serve. A flag or a WEIR_ variable goes before what is here; weir config check looks it over.
+		"DURABILITY", d.Durability, "LEVEL", d.LogLevel, "AUDIT", d.Audit, "RATES", d.Limits, "QUOTA", string(quota.Shards), "VALUE", fmt.Sprint(quota.Default().Get(quota.Shards))).Replace(`# Configuration of weir serve. A flag or a WEIR_ variable goes before what is here; weir config check looks it over.
 
 # Where the API listens, as host:port: over HTTP/1.1 and h2c, and over TLS. "off" turns TLS off.
 # Beyond loopback the server starts only when it has keys (weir keys list).
@@ -115,6 +115,13 @@ data_dir = "DATA"
 #   "interval=50ms"  it will be on disk within 50 ms; a failure of the machine before that loses it
 #   "os"             the operating system has it; a failure of the machine loses it, the end of the process does not
 durability = "DURABILITY"
+
+# File of the master keys that streams are encrypted under (weir keys master). Empty is master-keys.json in data_dir. On another disk, whoever takes this
+# one, or a backup of it, cannot read what is encrypted.
+master_key_file = ""
+
+# "on" writes every control call to audit/ in data_dir (weir audit), "off" does not.
+audit = "AUDIT"
 
 # debug, info, warn or error.
 log_level = "LEVEL"

@@ -25,6 +25,7 @@ type keysCommand struct {
 	Delete keysDeleteCommand `cmd:"" help:"Delete a key for good."`
 	Rotate keysRotateCommand `cmd:"" help:"Make a second key of the same user, and let the first one end."`
 	Policy keysPolicyCommand `cmd:"" help:"Attach, list and remove the policies of a key's user."`
+	Master keysMasterCommand `cmd:"" help:"Make, rotate and remove the master keys that streams are encrypted under."`
 }
 
 // keysFlags say where the keys are.

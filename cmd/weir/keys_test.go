@@ -1,11 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/weir-stream/weir/internal/audit"
+	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/node"
+	"github.com/weir-stream/weir/internal/vfs"
 )
 
 // Shows the life of a restricted key: made with a policy, seen in lists, given another, rotated, freed only when that is said; and that no
@@ -84,4 +95,113 @@ func TestKeysWithPolicies(t *testing.T) {
 	if err != nil || strings.Contains(string(raw), first.Secret) || strings.Contains(string(raw), second.Secret) {
 		t.Errorf("keys.json: %v, %s", err, raw)
 	}
+}
+
+// Shows the life of a master key beside a running server: made, rotated, wrapped anew, and its old version removed, but not while it is needed, nor without a
+// server that can say.
+func TestMasterKeys(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	n, err := node.Start(ctx, node.Config{DataDir: dir, Dev: true, Listen: "127.0.0.1:0", ConsoleListen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	stop := func() {
+		if !stopped {
+			stopped = true
+			if err := n.Stop(context.WithoutCancel(ctx)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	t.Cleanup(stop)
+	console := n.ConsoleAddr()
+	master := func(want int, args string) (stdout, stderr string) {
+		t.Helper()
+		stdout, stderr, code := weir(t, nil, "", append(append([]string{"keys", "master"}, strings.Fields(args)...), "--data", dir, "--console", console)...)
+		if code != want {
+			t.Fatalf("%s: exit %d, %s%s", args, code, stdout, stderr)
+		}
+		return stdout, stderr
+	}
+	master(exitOK, "create tolls")
+	master(exitUsage, "create alias/tolls")
+	master(exitFailed, "create tolls")
+	api := kinesis.New(kinesis.Options{Region: "us-east-1", BaseEndpoint: aws.String("http://" + n.Addr()), Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "000000000000", SecretAccessKey: "x"}, nil
+	})})
+	name := aws.String("s")
+	if _, err := api.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: name, ShardCount: aws.Int32(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := kinesis.NewStreamExistsWaiter(api, func(o *kinesis.StreamExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 10*time.Millisecond
+	}).
+		Wait(ctx, &kinesis.DescribeStreamInput{StreamName: name}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.StartStreamEncryption(ctx, &kinesis.StartStreamEncryptionInput{StreamName: name, EncryptionType: "KMS", KeyId: aws.String("alias/tolls")}); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, _ := master(exitOK, "list --json"); !strings.Contains(stdout, `"name": "tolls"`) || !strings.Contains(stdout, `"dataKeys": 1`) {
+		t.Errorf("list: %s", stdout)
+	}
+	master(exitOK, "rotate tolls")
+	if _, stderr := master(exitFailed, "remove tolls 1"); !strings.Contains(stderr, "1 data keys are wrapped under tolls:1") {
+		t.Errorf("remove: %s", stderr)
+	}
+	if stdout, _ := master(exitOK, "rewrap"); !strings.HasPrefix(stdout, "1 data keys") {
+		t.Errorf("rewrap: %s", stdout)
+	}
+	if _, stderr := master(exitFailed, "remove tolls 2"); !strings.Contains(stderr, "1 data keys") {
+		t.Errorf("remove: %s", stderr)
+	}
+	master(exitOK, "remove tolls 1")
+	stop()
+	if stdout, stderr := master(exitOK, "list"); !strings.Contains(stdout, "?") || !strings.Contains(stderr, "no server answers") {
+		t.Errorf("list: %s%s", stdout, stderr)
+	}
+	master(exitOK, "rotate tolls")
+	master(exitFailed, "remove tolls 2")
+	master(exitFailed, "rewrap")
+}
+
+// Shows what of the audit log people see, and how far back.
+func TestAudit(t *testing.T) {
+	dir := t.TempDir()
+	show := func(want int, args string) (stdout, stderr string) {
+		t.Helper()
+		stdout, stderr, code := weir(t, nil, "", append([]string{"audit", "--data", dir}, strings.Fields(args)...)...)
+		if code != want {
+			t.Fatalf("%s: exit %d, %s%s", args, code, stdout, stderr)
+		}
+		return stdout, stderr
+	}
+	if _, stderr := show(exitFailed, ""); !strings.Contains(stderr, "there is no audit log") {
+		t.Errorf("says %q", stderr)
+	}
+	files, err := vfs.NewOS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := audit.Open(audit.Options{FS: files, Dir: node.AuditDir, Clock: clock.Real})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	log.Record(audit.Entry{Time: now.Add(-72 * time.Hour), User: "arn:aws:iam::000000000000:user/a", Source: "10.0.0.1", Operation: "CreateStream", Resource: "arn:aws:kinesis:us-east-1:000000000000:stream/s"})
+	log.Record(audit.Entry{Time: now, User: "arn:aws:iam::000000000000:user/b", Source: "10.0.0.1", Operation: "DeleteStream", ErrorCode: "AccessDeniedException"})
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, _ := show(exitOK, ""); strings.Count(stdout, "\n") != 1 || !strings.Contains(stdout, "user/b  DeleteStream  AccessDeniedException") {
+		t.Errorf("of a day: %s", stdout)
+	}
+	for _, since := range []string{"all", "2020-01-01", "2020-01-01T00:00:00Z", "100h"} {
+		if stdout, _ := show(exitOK, "--json --since "+since); strings.Count(stdout, "\n") != 2 || !strings.Contains(stdout, `"operation":"CreateStream"`) {
+			t.Errorf("since %s: %s", since, stdout)
+		}
+	}
+	show(exitUsage, "--since yesterday")
 }

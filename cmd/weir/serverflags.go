@@ -10,6 +10,8 @@ type serverFlags struct {
 	Data          string `help:"Directory of everything durable." placeholder:"DIR"`
 	Durability    string `help:"What an acknowledgement means: sync (on disk), interval=50ms (soon on disk), os (with the operating system)." placeholder:"WHEN"`
 	Limits        string `help:"Hold shards and operations to AWS's rates: aws or off." placeholder:"WHICH"`
+	MasterKeyFile string `name:"master-key-file" help:"File of the master keys that streams are encrypted under. Else master-keys.json in the data directory." placeholder:"FILE"`
+	Audit         string `help:"Whether control calls are written to audit/ in the data directory: on or off." placeholder:"ON|OFF"`
 	LogLevel      string `name:"log-level" help:"debug, info, warn or error." placeholder:"LEVEL"`
 }
 
@@ -21,6 +23,7 @@ func (f serverFlags) over(s settings) settings {
 	}{
 		{f.Listen, &s.Listen}, {f.TLSListen, &s.TLSListen}, {f.ConsoleListen, &s.ConsoleListen},
 		{f.Data, &s.DataDir}, {f.Durability, &s.Durability}, {f.LogLevel, &s.LogLevel}, {f.Limits, &s.Limits},
+		{f.MasterKeyFile, &s.MasterKeyFile}, {f.Audit, &s.Audit},
 	} {
 		if one.flag != "" {
 			*one.into = one.flag

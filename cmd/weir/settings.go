@@ -26,6 +26,8 @@ type settings struct {
 	ConsoleListen string `toml:"console_listen" json:"console_listen"`
 	DataDir       string `toml:"data_dir" json:"data_dir"`
 	Durability    string `toml:"durability" json:"durability"`
+	MasterKeyFile string `toml:"master_key_file" json:"master_key_file"` // empty is the one in DataDir
+	Audit         string `toml:"audit" json:"audit"`                     // "on" or "off"
 	LogLevel      string `toml:"log_level" json:"log_level"`
 	Limits        string `toml:"limits" json:"limits"`
 
@@ -39,14 +41,14 @@ const off = "off"
 func defaultSettings() settings {
 	return settings{
 		Listen: "127.0.0.1:4566", TLSListen: "127.0.0.1:4567", ConsoleListen: "127.0.0.1:4560",
-		DataDir: "/var/lib/weir", Durability: "sync", LogLevel: "info", Limits: "aws",
+		DataDir: "/var/lib/weir", Durability: "sync", Audit: "on", LogLevel: "info", Limits: "aws",
 	}
 }
 
 // devSettings are those of `weir dev`: data beside where it was started, no chatter, and as much traffic as comes.
 func devSettings() settings {
 	s := defaultSettings()
-	s.DataDir, s.LogLevel, s.Limits = ".weir", "warn", off
+	s.DataDir, s.Audit, s.LogLevel, s.Limits = ".weir", off, "warn", off
 	return s
 }
 
@@ -60,6 +62,8 @@ var variables = []struct {
 	{"WEIR_CONSOLE_LISTEN", func(s *settings) *string { return &s.ConsoleListen }},
 	{"WEIR_DATA_DIR", func(s *settings) *string { return &s.DataDir }},
 	{"WEIR_DURABILITY", func(s *settings) *string { return &s.Durability }},
+	{"WEIR_MASTER_KEY_FILE", func(s *settings) *string { return &s.MasterKeyFile }},
+	{"WEIR_AUDIT", func(s *settings) *string { return &s.Audit }},
 	{"WEIR_LOG_LEVEL", func(s *settings) *string { return &s.LogLevel }},
 	{"WEIR_LIMITS", func(s *settings) *string { return &s.Limits }},
 }
@@ -89,7 +93,7 @@ func configFile(flag string, getenv func(string) string) string {
 }
 
 // readFile puts what a file says over the settings. A key that is not known is an error, and every such key is named. A
-// relative data_dir is beside the file.
+// relative data_dir or master_key_file is beside the file.
 func readFile(s settings, path string) (settings, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,6 +131,9 @@ func readFile(s settings, path string) (settings, error) {
 	if s.DataDir != before && !filepath.IsAbs(s.DataDir) {
 		s.DataDir = filepath.Join(filepath.Dir(path), s.DataDir)
 	}
+	if s.MasterKeyFile != "" && !filepath.IsAbs(s.MasterKeyFile) {
+		s.MasterKeyFile = filepath.Join(filepath.Dir(path), s.MasterKeyFile)
+	}
 	return s, nil
 }
 
@@ -160,6 +167,9 @@ func (s settings) validate() error {
 	if _, err := quota.New(s.quotas()); err != nil {
 		wrong = append(wrong, fmt.Errorf("quotas: %w", err))
 	}
+	if s.Audit != "on" && s.Audit != off {
+		say("audit %q is neither on nor off", s.Audit)
+	}
 	if err := new(slog.Level).UnmarshalText([]byte(s.LogLevel)); err != nil {
 		say("log_level %q is none of debug, info, warn, error", s.LogLevel)
 	}
@@ -189,7 +199,10 @@ func validDurability(value string) error {
 
 // config is what the node is told.
 func (s settings) config(t *terminal) node.Config {
-	c := node.Config{Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(), Logger: t.logger(s.LogLevel)}
+	c := node.Config{
+		Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(),
+		MasterKeyFile: s.MasterKeyFile, Audit: s.Audit == "on", Logger: t.logger(s.LogLevel),
+	}
 	if s.TLSListen != off {
 		c.TLSListen = s.TLSListen
 	}

@@ -32,7 +32,7 @@ func TestPrecedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := serverFlags{Listen: "127.0.0.1:5"}.over(s)
-	want := settings{Listen: "127.0.0.1:5", TLSListen: "127.0.0.1:4", ConsoleListen: "off", DataDir: filepath.Join(filepath.Dir(file), "d"), Durability: "sync", LogLevel: "info", Limits: "off", Quotas: map[string]int64{"kinesis-shards": 7}}
+	want := settings{Listen: "127.0.0.1:5", TLSListen: "127.0.0.1:4", ConsoleListen: "off", DataDir: filepath.Join(filepath.Dir(file), "d"), Durability: "sync", Audit: "on", LogLevel: "info", Limits: "off", Quotas: map[string]int64{"kinesis-shards": 7}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -66,7 +66,7 @@ func TestConfigCheck(t *testing.T) {
 		{"listen = x\n", []string{"line 1 column"}},
 		{"listen = 5\n", []string{"line 1"}},
 		{"listen = \"x\"\ndurability = \"soon\"\nlog_level = \"loud\"\ndata_dir = \"\"\n", []string{"listen", "durability", "log_level"}},
-		{"listen = \"127.0.0.1:70000\"\ndurability = \"interval=0s\"\n", []string{"65535", "interval=50ms"}},
+		{"listen = \"127.0.0.1:70000\"\ndurability = \"interval=0s\"\naudit = \"maybe\"\n", []string{"65535", "interval=50ms", "maybe"}},
 	} {
 		stdout, stderr, code := weir(t, nil, "", "config", "check", writeFile(t, row.text))
 		if (code == exitOK) != (row.says == nil) || code == exitUsage {
