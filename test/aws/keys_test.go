@@ -29,6 +29,9 @@ func newKeyed(t *testing.T, config node.Config) *keyed {
 	t.Helper()
 	k := &keyed{t: t, dir: t.TempDir(), server: &server{}, config: config}
 	k.config.DataDir = k.dir
+	if k.config.Limits == "" {
+		k.config.Limits = "off" // as in dev: a test may do what it does as often as it likes
+	}
 	files, err := vfs.NewOS(k.dir)
 	if err != nil {
 		t.Fatal(err)

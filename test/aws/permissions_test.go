@@ -166,7 +166,8 @@ func TestEveryOperationAsks(t *testing.T) {
 		"AdjacentShardToMerge": aws.String("shardId-000000000001"), "TargetShardCount": aws.Int32(2), "ScalingType": types.ScalingTypeUniformScaling,
 		"EncryptionType": types.EncryptionTypeKms, "KeyId": aws.String("alias/aws/kinesis"),
 		"ShardLevelMetrics": []types.MetricsName{types.MetricsNameAll}, "StartingPosition": &types.StartingPosition{Type: types.ShardIteratorTypeLatest},
-		"WarmThroughputMiBps": aws.Int32(10),
+		"WarmThroughputMiBps": aws.Int32(10), "RecordDistributionStrategy": types.RecordDistributionStrategyAuto,
+		"MinimumThroughputBillingCommitment": &types.MinimumThroughputBillingCommitmentInput{Status: types.MinimumThroughputBillingCommitmentInputStatusEnabled},
 	}
 	for _, name := range operations(t) {
 		if !supported[name] {

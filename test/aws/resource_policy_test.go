@@ -139,3 +139,61 @@ func TestAcrossAccounts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestConsumerAcrossAccounts: a consumer has a policy of its own, by which another account is pushed the records of the stream, encrypted ones too; the stream's
+// policy says nothing of it. A user is let to a consumer by its ARN.
+func TestConsumerAcrossAccounts(t *testing.T) {
+	t.Parallel()
+	k := newKeyed(t, node.Config{})
+	rootKey := k.key(theirs, "")
+	owner := k.as(ours, k.key(ours, ""))
+	owner.create("tolls", 1)
+	owner.encrypt("tolls", ourKey)
+	consumer := owner.register("tolls", "dashboard")
+	root := k.as(theirs, rootKey)
+	put := func(on, policy string) {
+		must(owner.PutResourcePolicy(owner.ctx, &kinesis.PutResourcePolicyInput{ResourceARN: &on, Policy: &policy}))(owner)
+	}
+	describe := func(s *session) error {
+		_, err := s.DescribeStreamConsumer(s.ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: &consumer})
+		return err
+	}
+	put(owner.arn("tolls"), sharing(theirs, `"kinesis:*"`, owner.arn("tolls")))
+	root.refused(describe(root), "AccessDeniedException", quote("User: arn:aws:iam::"+theirs+":root is not authorized to perform: kinesis:DescribeStreamConsumer on resource: "+consumer+
+		" because no resource-based policy allows the kinesis:DescribeStreamConsumer action"))
+	policy := sharing(theirs, `["kinesis:SubscribeToShard","kinesis:DescribeStreamConsumer"]`, consumer)
+	put(consumer, policy)
+	if got := *must(owner.GetResourcePolicy(owner.ctx, &kinesis.GetResourcePolicyInput{ResourceARN: &consumer}))(owner).Policy; got != policy {
+		t.Errorf("the policy is %s", got)
+	}
+	if err := describe(root); err != nil {
+		t.Error(err)
+	}
+	if _, err := root.DescribeStreamConsumer(root.ctx, &kinesis.DescribeStreamConsumerInput{StreamARN: aws.String(owner.arn("tolls")), ConsumerName: aws.String("dashboard")}); err != nil {
+		t.Error(err)
+	}
+	_, err := root.DeregisterStreamConsumer(root.ctx, &kinesis.DeregisterStreamConsumerInput{ConsumerARN: &consumer})
+	root.refused(err, "AccessDeniedException", ".* because no resource-based policy allows .*")
+	absent := owner.arn("tolls") + "/consumer/absent:1790000000"
+	_, err = root.DescribeStreamConsumer(root.ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: &absent})
+	root.refused(err, "AccessDeniedException", ".*absent:1790000000 because no resource-based policy allows .*")
+	_, err = owner.DescribeStreamConsumer(owner.ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: &absent})
+	owner.refused(err, "ResourceNotFoundException", "Consumer absent of stream tolls under account {account} not found.")
+
+	sub := root.subscribe(consumer, "shardId-000000000000", from(types.ShardIteratorTypeTrimHorizon, nil))
+	owner.put("tolls", "key", "pushed")
+	for {
+		event := sub.event()
+		if len(event.Records) == 0 {
+			continue
+		}
+		if r := event.Records[0]; string(r.Data) != "pushed" || *r.PartitionKey != "key" || r.EncryptionType != types.EncryptionTypeKms {
+			t.Errorf("pushed %q of %q, %q", r.Data, *r.PartitionKey, r.EncryptionType)
+		}
+		break
+	}
+	must(owner.DeleteResourcePolicy(owner.ctx, &kinesis.DeleteResourcePolicyInput{ResourceARN: &consumer}))(owner)
+	if errorCode(describe(root)) != "AccessDeniedException" {
+		t.Error("the policy is still there")
+	}
+}
