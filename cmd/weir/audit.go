@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/audit"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/fault"
-	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
@@ -42,7 +42,7 @@ func (c *auditCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	spoiled, err := audit.Read(files, node.AuditDir, since, func(e audit.Entry, line []byte) bool {
+	spoiled, err := audit.Read(files, datadir.Audit, since, func(e audit.Entry, line []byte) bool {
 		if c.JSON {
 			_, err = fmt.Fprintf(t.out, "%s\n", line)
 		} else {

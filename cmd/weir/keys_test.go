@@ -15,6 +15,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/vfs"
 )
@@ -185,7 +186,7 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := audit.Open(audit.Options{FS: files, Dir: node.AuditDir, Clock: clock.Real})
+	log, err := audit.Open(audit.Options{FS: files, Dir: datadir.Audit, Clock: clock.Real})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,15 @@ package datadir
 
 // Names in a data directory.
 const (
-	Log        = "log"        // every stream's records and the control log: commitlog/disklog
-	Control    = "control"    // snapshots of the catalog: fold
-	Keys       = "keys.json"  // access keys: auth
-	Secret     = "secret"     // 32 bytes that sign iterators and page tokens
-	TLS        = "tls"        // the server's authority and certificate: edge
-	Quarantine = "quarantine" // what repairs took out of use, a directory each
-	Pins       = "pins"       // what a backup that is under way holds on to: see backup
+	Log        = "log"              // every stream's records and the control log: commitlog/disklog
+	Control    = "control"          // snapshots of the catalog: fold
+	Keys       = "keys.json"        // access keys: auth
+	Secret     = "secret"           // 32 bytes that sign iterators and page tokens
+	TLS        = "tls"              // the server's authority and certificate: edge
+	MasterKeys = "master-keys.json" // master keys of encrypted streams, unless the configuration puts them elsewhere: envelope
+	Audit      = "audit"            // the audit log, a file a day: audit
+	Quarantine = "quarantine"       // what repairs took out of use, a directory each
+	Pins       = "pins"             // what a backup that is under way holds on to: see backup
 )
 
 // SecretBytes is the size of Secret.

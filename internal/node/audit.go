@@ -5,11 +5,9 @@ import (
 
 	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/vfs"
 )
-
-// AuditDir is the audit log's directory in a data directory.
-const AuditDir = "audit"
 
 // openAudit opens the audit log, or gives nil when there is to be none.
 func (n *Node) openAudit(fs vfs.FS) (*audit.Log, error) {
@@ -21,7 +19,7 @@ func (n *Node) openAudit(fs vfs.FS) (*audit.Log, error) {
 	})
 	n.metrics.registry.MustRegister(lost)
 	failing := false // Failed is called by one goroutine at a time
-	log, err := audit.Open(audit.Options{FS: fs, Dir: AuditDir, Clock: clock.Real, Failed: func(err error) {
+	log, err := audit.Open(audit.Options{FS: fs, Dir: datadir.Audit, Clock: clock.Real, Failed: func(err error) {
 		if err != nil {
 			lost.Inc()
 		}

@@ -6,13 +6,11 @@ import (
 	"path/filepath"
 
 	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/vfs"
 )
-
-// MasterKeyFile is the file of master keys in a data directory, unless Config.MasterKeyFile puts it elsewhere.
-const MasterKeyFile = "master-keys.json"
 
 // openMasters reads the master keys. data is the data directory.
 func (n *Node) openMasters(data vfs.FS) (*envelope.Ring, error) {
@@ -21,7 +19,7 @@ func (n *Node) openMasters(data vfs.FS) (*envelope.Ring, error) {
 
 // OpenMasters opens the file of master keys: the one at path, or that in the data directory when path is empty.
 func OpenMasters(data vfs.FS, path string, logger *slog.Logger) (*envelope.Ring, error) {
-	o := envelope.Options{FS: data, File: MasterKeyFile, Clock: clock.Real, Random: rand.Reader, Logger: logger}
+	o := envelope.Options{FS: data, File: datadir.MasterKeys, Clock: clock.Real, Random: rand.Reader, Logger: logger}
 	if path != "" {
 		dir, err := vfs.NewOS(filepath.Dir(path))
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weir-stream/weir/internal/audit"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/vfs"
 )
@@ -38,7 +39,7 @@ func TestAuditLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var seen []string
-	spoiled, err := audit.Read(files, node.AuditDir, time.Time{}, func(e audit.Entry, line []byte) bool {
+	spoiled, err := audit.Read(files, datadir.Audit, time.Time{}, func(e audit.Entry, line []byte) bool {
 		if e.RequestID == "" || e.Account != ours || e.Source != "127.0.0.1" || e.Service != "kinesis" || e.Region != "us-east-1" || time.Since(e.Time) > time.Hour {
 			t.Errorf("%s", line)
 		}
@@ -62,12 +63,12 @@ func TestAuditLog(t *testing.T) {
 	}; !slices.Equal(seen, want) {
 		t.Errorf("the log has\n%s\nwant\n%s", strings.Join(seen, "\n"), strings.Join(want, "\n"))
 	}
-	entries, err := os.ReadDir(filepath.Join(k.dir, node.AuditDir))
+	entries, err := os.ReadDir(filepath.Join(k.dir, datadir.Audit))
 	if err != nil || len(entries) == 0 {
 		t.Fatal(entries, err)
 	}
 	for _, marker := range []string{"data-text", "partition-key-text", key.SecretAccessKey} {
-		if found := holding(t, filepath.Join(k.dir, node.AuditDir), marker); len(found) > 0 {
+		if found := holding(t, filepath.Join(k.dir, datadir.Audit), marker); len(found) > 0 {
 			t.Errorf("%s is in %v", marker, found)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/weir-stream/weir/internal/console"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/vfs"
 )
@@ -302,7 +303,7 @@ func TestRewrap(t *testing.T) {
 		s = k.as(ours, key)
 	}
 	k.halt(t)
-	if err := os.Remove(filepath.Join(k.dir, node.MasterKeyFile)); err != nil {
+	if err := os.Remove(filepath.Join(k.dir, datadir.MasterKeys)); err != nil {
 		t.Fatal(err)
 	}
 	s = k.as(ours, key)
