@@ -28,6 +28,10 @@ const (
 var seedFlag = flag.Uint64("crash.seed", 0, "repeat with this seed; the moments of the kills are the machine's own")
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(serverEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, "server:", serve(dir))
+		os.Exit(1)
+	}
 	dir := os.Getenv(childEnv)
 	if dir == "" {
 		os.Exit(m.Run())
@@ -43,18 +47,7 @@ func TestMain(m *testing.M) {
 // TestKill shows that nothing acknowledged is lost by kill -9: not a record, a trim, a seal, a creation or a deletion; whatever the store was doing. One directory lives
 // through all the kills, so that recovery stands on what recovery left.
 func TestKill(t *testing.T) {
-	kills := 10
-	if v := os.Getenv(killsEnv); v != "" {
-		var err error
-		if kills, err = strconv.Atoi(v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	seed := *seedFlag
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("repeat with: go test ./test/crash -crash.seed %d", seed)
+	kills, seed := killsAndSeed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
 	acked := newLedger()
@@ -70,6 +63,24 @@ func TestKill(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d batches acknowledged, %d still wanted", kills, acked.batches, acked.wanted())
+}
+
+// killsAndSeed says how often to kill, and with which seed, which it prints.
+func killsAndSeed(t *testing.T) (kills int, seed uint64) {
+	t.Helper()
+	kills = 10
+	if v := os.Getenv(killsEnv); v != "" {
+		var err error
+		if kills, err = strconv.Atoi(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seed = *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("repeat with: go test ./test/crash -crash.seed %d", seed)
+	return kills, seed
 }
 
 // killAfter runs a child, kills it d after its first acknowledgement, and gives what it said.
