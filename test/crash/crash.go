@@ -1,7 +1,8 @@
 // Package crash kills real processes on a real disk and asks whether what they acknowledged is still there.
 //
 // It owns the loop: start a child under load, read what it acknowledges from a pipe, kill -9 it at a random moment, open its directory,
-// compare. One child is the log store; another is a whole server, which is asked over the API to split and merge shards and killed while it does. What can be asked of a store without a process (power loss, torn writes, failing disks) is asked in commitlog/disklog.
+// compare. One child is the log store; another is a whole server, which is asked over the API to split and merge shards and killed while it
+// does. What can be asked without a process (power loss, torn writes, failing disks) is asked in commitlog/disklog and test/history.
 //
 // Read crash_test.go, then child_test.go; then reshard_test.go.
 package crash

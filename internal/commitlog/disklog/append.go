@@ -125,7 +125,8 @@ func (s *Store) admit(ctx context.Context, n int, makesRoom bool) error {
 			return errClosed()
 		}
 		blockFull := s.filling.bytes > 0 && s.filling.bytes+n > blockBytesMax
-		journalFull := !makesRoom && s.journalBytes+s.taken+int64(s.filling.bytes) >= s.journalBytesMax
+		// With one file there is nothing to lay out, and only a block brings the next file; see rotate.
+		journalFull := !makesRoom && len(s.journals) > 1 && s.journalBytes+s.taken+int64(s.filling.bytes) >= s.journalBytesMax
 		if !blockFull && !journalFull {
 			return nil
 		}

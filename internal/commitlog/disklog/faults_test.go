@@ -111,6 +111,21 @@ func TestJournalFullThrottlesAndHeals(t *testing.T) {
 	mustAppend(t, l, batchAt(start, "after"))
 }
 
+// One block may fill the whole journal. When no new file can be begun behind it, the next append tries again, and is not held back until layout makes room:
+// layout has nothing to lay out as long as that block's file is the one being written.
+func TestJournalOfOneBlockHeals(t *testing.T) {
+	r := newRig(t, disklog.Options{JournalBytes: 4 << 10, JournalFilesMax: 2})
+	l := r.log(commitlog.ID{Group: 1}, 0)
+	mustAppend(t, l, batchAt(start, "small"))
+	r.disk.Add(vfs.Rule{Op: vfs.OpCreate, Path: "journal-*", Nth: 2})
+	mustAppend(t, l, batchAt(start, strings.Repeat("x", 20<<10)))
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := l.Append(ctx, batchAt(start, "after")); err != nil {
+		t.Error(err)
+	}
+}
+
 // A store that opens with a full journal finds the logs that exist at once: a node that was killed while layout was behind comes up again.
 func TestCreateOfExistingNeedsNoRoom(t *testing.T) {
 	o := disklog.Options{JournalBytes: 4 << 10, JournalFilesMax: 3}
