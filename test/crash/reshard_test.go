@@ -81,10 +81,10 @@ func (h *told) live(s *server, r *rand.Rand) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, _ = s.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: aws.String(reshardStream), ShardCount: aws.Int32(2)}) // or it is there
-	if err := kinesis.NewStreamExistsWaiter(s, func(o *kinesis.StreamExistsWaiterOptions) {
+	often := func(o *kinesis.StreamExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 5*time.Millisecond, 20*time.Millisecond
-	}).
-		Wait(ctx, &kinesis.DescribeStreamInput{StreamName: aws.String(reshardStream)}, 30*time.Second); err != nil {
+	}
+	if err := kinesis.NewStreamExistsWaiter(s, often).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: aws.String(reshardStream)}, 30*time.Second); err != nil {
 		return fmt.Errorf("the stream does not become ACTIVE after a kill: %w", err)
 	}
 	var writing sync.WaitGroup
@@ -95,10 +95,6 @@ func (h *told) live(s *server, r *rand.Rand) error {
 	}
 	for left := 1 + r.IntN(5); left > 0; {
 		shards, err := list(ctx, s)
-		if err != nil {
-			// The SDK's transport now and then closes a connection whose last answer it has just read. A server that is gone does not answer the next try.
-			shards, err = list(ctx, s)
-		}
 		if err != nil {
 			return err
 		}
@@ -157,7 +153,7 @@ func (w *writer) run(ctx context.Context, s *server) {
 			w.attempts = append(w.attempts, history.Attempt{ID: id, Key: key, Hash: record.HashKeyOf([]byte(key))})
 			entries = append(entries, types.PutRecordsRequestEntry{PartitionKey: &key, Data: []byte(id)})
 		}
-		answer, err := s.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String(reshardStream), Records: entries})
+		answer, err := s.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String(reshardStream), Records: entries}, once)
 		if err != nil {
 			var refused smithy.APIError
 			if errors.As(err, &refused) { // it was not killed: it answered
