@@ -54,11 +54,15 @@ var languages = []language{
 			})
 		},
 		scripts: func(p place) []*exec.Cmd {
-			at := filepath.Join(p.cache, "js", "kinesis.js")
-			if err := copyFile(filepath.Join(p.source, "js", "kinesis.js"), at); err != nil {
-				return []*exec.Cmd{script(nil, "false")} // reported as the script's failure; nothing else would tell
+			var scripts []*exec.Cmd
+			for _, name := range []string{"kinesis.js", "reshard.js"} {
+				at := filepath.Join(p.cache, "js", name)
+				if err := copyFile(filepath.Join(p.source, "js", name), at); err != nil {
+					return []*exec.Cmd{script(nil, "false")} // reported as the script's failure; nothing else would tell
+				}
+				scripts = append(scripts, script(nil, "node", at))
 			}
-			return []*exec.Cmd{script(nil, "node", at)}
+			return scripts
 		},
 	},
 	{
@@ -71,7 +75,7 @@ var languages = []language{
 		scripts: func(p place) []*exec.Cmd {
 			built := filepath.Join(p.cache, "java")
 			path := strings.Join([]string{filepath.Join(built, "classes"), filepath.Join(built, "lib", "*")}, string(os.PathListSeparator))
-			return []*exec.Cmd{script(nil, "java", "-cp", path, "interop.Kinesis")}
+			return []*exec.Cmd{script(nil, "java", "-cp", path, "interop.Kinesis"), script(nil, "java", "-cp", path, "interop.Reshard")}
 		},
 	},
 }

@@ -1,13 +1,14 @@
 // Command interop shows that clients of other languages work unmodified: it builds weir, starts
 // weir dev on free ports, and lets the AWS CLI, boto3, the JavaScript SDK v3 and the Java SDK v2 put,
-// get and list against it.
+// get and list against it, reshard streams, and read through it: by GetRecords, and the last two by
+// SubscribeToShard over HTTP/2.
 //
 //	go run ./test/interop                 # everything
 //	go run ./test/interop -only python    # one language
 //
 // It needs python3, node with npm, and a JDK 17 with Maven; what these need it installs, from their
 // package registries, into .cache/interop. Checks live in the scripts of each language's folder, one
-// line of output each: "ok NAME" or "not ok NAME: why".
+// line of output each: "ok NAME" or "not ok NAME: why"; lines with a # say what was counted.
 //
 // Read main, then languages.go.
 package main
@@ -67,12 +68,10 @@ func run(ctx context.Context, only, endpoints string) (passed, failed int, err e
 			return 0, 0, err
 		}
 		defer func() {
-			if stopErr := server.stop(); stopErr != nil {
-				err = errors.Join(err, stopErr)
-			}
-			if failed > 0 {
+			if failed > 0 { // before its log is removed with everything else
 				fmt.Fprintf(os.Stderr, "the server said:\n%s", server.log())
 			}
+			err = errors.Join(err, server.stop())
 		}()
 		at = server.target
 	}

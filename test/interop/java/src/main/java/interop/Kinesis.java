@@ -47,7 +47,7 @@ public final class Kinesis {
     /** The Content-Type of every request since the last check: the proof that CBOR was spoken. */
     private static final ConcurrentSkipListSet<String> SPOKEN = new ConcurrentSkipListSet<>();
 
-    private static final ExecutionInterceptor LISTENER = new ExecutionInterceptor() {
+    static final ExecutionInterceptor LISTENER = new ExecutionInterceptor() {
         @Override
         public void beforeTransmission(Context.BeforeTransmission context, ExecutionAttributes attributes) {
             SPOKEN.add(context.httpRequest().firstMatchingHeader("Content-Type").orElse("none"));
@@ -69,28 +69,33 @@ public final class Kinesis {
     }
 
     /** A check that may fail in any way. */
-    private interface Body {
+    interface Body {
         void run() throws Exception;
     }
 
     private static void check(String name, Body body) {
+        check(name, List.of("application/x-amz-cbor-1.1"), body);
+    }
+
+    /** Runs a check, which is to speak these types of content, in alphabetical order. */
+    static void check(String name, List<String> spoken, Body body) {
         SPOKEN.clear();
         try {
             body.run();
-            equal(new ArrayList<>(SPOKEN), List.of("application/x-amz-cbor-1.1"), "Content-Type");
+            equal(new ArrayList<>(SPOKEN), spoken, "Content-Type");
             System.out.println("ok " + name);
         } catch (Throwable problem) {
             System.out.println(("not ok " + name + ": " + problem).replace('\n', ' '));
         }
     }
 
-    private static void equal(Object got, Object want, String what) {
+    static void equal(Object got, Object want, String what) {
         if (!got.equals(want)) {
             throw new AssertionError(what + ": got " + got + ", want " + want);
         }
     }
 
-    private static NettyNioAsyncHttpClient.Builder netty() throws Exception {
+    static NettyNioAsyncHttpClient.Builder netty() throws Exception {
         KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
         store.load(null);
         try (FileInputStream pem = new FileInputStream(System.getenv("WEIR_CA"))) {
