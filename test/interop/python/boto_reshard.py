@@ -1,10 +1,12 @@
-"""A consumer with boto3 that polls a stream through reshards, while a producer goes on.
+"""A consumer with boto3 that polls a stream through reshards, while a producer goes on; and one that subscribes afterwards, over
+HTTP/1.1, which is what boto3 speaks.
 
 The stream of two shards is scaled to three and then two neighbours are merged. The consumer knows the first shards only; where a shard
 has ended, GetRecords says which children go on. Every record must come once, those of a key in their order.
 """
 
 import collections
+import contextlib
 import threading
 
 import boto3
@@ -85,6 +87,37 @@ class Consumer:
                 self.begin(child)
 
 
+def subscribed(client, stream, shards):
+    """Reads shards one after the other by SubscribeToShard, each child after its parents. Gives the numbers and how many events there were."""
+    stream_arn = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    consumer = client.register_stream_consumer(StreamARN=stream_arn, ConsumerName="through")["Consumer"]["ConsumerARN"]
+    wait_until("the consumer to be ACTIVE", lambda: client.describe_stream_consumer(
+        ConsumerARN=consumer)["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE")
+    numbers, events, ended, waiting = [], 0, set(), {shard: set() for shard in shards}
+
+    def read(shard):
+        nonlocal events
+        answer = client.subscribe_to_shard(ConsumerARN=consumer, ShardId=shard, StartingPosition={"Type": "TRIM_HORIZON"})
+        with contextlib.closing(answer["EventStream"]) as stream_of_events:
+            for item in stream_of_events:
+                event = item["SubscribeToShardEvent"]
+                events += 1
+                for record in event["Records"]:
+                    if record["Data"] == b"end":
+                        return
+                    numbers.append(int(record["Data"]))
+                equal(bool(event.get("ChildShards")), not event.get("ContinuationSequenceNumber"))
+                for child in event.get("ChildShards", []):
+                    waiting.setdefault(child["ShardId"], set(child["ParentShards"]))
+        ended.add(shard)
+
+    while ready := [shard for shard, parents in waiting.items() if parents <= ended]:
+        for shard in ready:
+            del waiting[shard]
+            read(shard)
+    return numbers, events
+
+
 def through(name, endpoint, verify, stream):
     client = boto3.client("kinesis", endpoint_url=endpoint, verify=verify, region_name="us-east-1",
                           aws_access_key_id="200000000011", aws_secret_access_key="any")
@@ -92,7 +125,8 @@ def through(name, endpoint, verify, stream):
     client.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     producer = Producer(client, stream)
     producer.put(BATCHES // 4)
-    consumer = Consumer(client, stream, [shard["ShardId"] for shard in producer.open_shards()])
+    first_shards = [shard["ShardId"] for shard in producer.open_shards()]
+    consumer = Consumer(client, stream, first_shards)
     failures = []
 
     def consume():
@@ -125,9 +159,11 @@ def through(name, endpoint, verify, stream):
     for key, numbers in by_key.items():
         equal((key, numbers), (key, sorted(numbers)))
     equal(len(producer.open_shards()), 2)
+    numbers, events = subscribed(client, stream, first_shards)
+    equal(sorted(numbers), list(range(producer.count)))
     print(f"# {name}: {len(consumer.records)} records of {len(by_key)} keys, each once, from {len(consumer.read)} shards, "
-          f"{len(consumer.ended)} of them to their end", flush=True)
-    client.delete_stream(StreamName=stream)
+          f"{len(consumer.ended)} of them to their end; and {len(numbers)} by {events} events", flush=True)
+    client.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
 
 
 for name, endpoint, verify, stream in ("boto3 through a reshard over HTTP", HTTP, None, "boto-reshard-http"), (
