@@ -15,7 +15,7 @@ type figures struct {
 
 	mu sync.Mutex // guards everything below
 	snapshot
-	behind map[string]time.Duration // by shard
+	behind map[string]time.Duration // by shard that is being read
 	seen   map[int]bool             // vehicles that were read
 }
 
@@ -34,6 +34,8 @@ type snapshot struct {
 	repeated  int            // records of vehicles that had been read
 	malformed int
 	lag       time.Duration // of the shard that is furthest behind
+	shards    int           // being read
+	closed    int           // read to their end, which a reshard gave them
 	message   string
 	messageAt time.Time
 }
@@ -67,7 +69,11 @@ func (f *figures) read(b tail.Batch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.behind[b.Shard] = b.Behind
-	f.lag = 0
+	if b.Closed {
+		delete(f.behind, b.Shard)
+		f.closed++
+	}
+	f.shards, f.lag = len(f.behind), 0
 	for _, lag := range f.behind {
 		f.lag = max(f.lag, lag)
 	}

@@ -103,12 +103,16 @@ func (s *screen) lines(now snapshot, syncs syncFigures, width int) []string {
 	if now.lag > 0 {
 		lag = durationText(now.lag) + " behind"
 	}
+	shards := counted(now.shards, "shard")
+	if now.closed > 0 {
+		shards += fmt.Sprintf(" (%d closed by reshards)", now.closed)
+	}
 	lines := []string{
 		t.paint(bold, "Weir · the toll company") + t.paint(dim, fmt.Sprintf("   seed %d, %s", s.text.Seed, s.text.Scale)),
 		"",
 		label("stations") + fmt.Sprintf("%s   %s lines, %d rotations   %s", t.paint(bold, now.scenario.Format("Mon 2 Jan 15:04:05")), countText(int64(now.written)), now.rotations, t.paint(dim, state)),
 		label("put") + fmt.Sprintf("%s records/s   %s/s   %s acknowledged, %s", t.paint(bold, countText(int64(s.rates.put))), sizeText(s.rates.size), countText(int64(now.acked)), sizeText(float64(now.ackedSize))),
-		label("read") + fmt.Sprintf("%s records/s   %s   %s read, %s duplicates, %s malformed", t.paint(bold, countText(int64(s.rates.read))), lag, countText(int64(now.got)), countText(int64(now.repeated)), countText(int64(now.malformed))),
+		label("read") + fmt.Sprintf("%s records/s   %s   %s read, %s duplicates, %s malformed   %s", t.paint(bold, countText(int64(s.rates.read))), lag, countText(int64(now.got)), countText(int64(now.repeated)), countText(int64(now.malformed)), shards),
 		label("disk") + syncs.String(),
 		"",
 	}
@@ -117,7 +121,7 @@ func (s *screen) lines(now snapshot, syncs syncFigures, width int) []string {
 		t.paint(dim, "  Try beside it:"),
 		"  export AWS_ENDPOINT_URL="+s.text.Endpoint+" AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1",
 		"  aws kinesis describe-stream-summary --stream-name "+tolls.Stream+" --endpoint-url "+s.text.Endpoint,
-		"  weir tail "+tolls.Stream+"      weir ls "+tolls.Stream,
+		"  weir tail "+tolls.Stream+"      weir ls "+tolls.Stream+"      weir reshard "+tolls.Stream+" --shards 8",
 		t.paint(dim, "  Ctrl-C ends it; the same command goes on."))
 	if now.message != "" && now.at.Sub(now.messageAt) < 5*time.Second {
 		lines = append(lines, "  "+t.paint(red, now.message))

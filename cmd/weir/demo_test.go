@@ -71,7 +71,7 @@ func TestDemoWatch(t *testing.T) {
 		return drawn, last
 	}
 	drawn, last := watch()
-	for _, text := range []string{"ST-07", "aws kinesis", "fsyncs", "caught up"} {
+	for _, text := range []string{"ST-07", "aws kinesis", "fsyncs", "caught up", "4 shards"} {
 		if !strings.Contains(drawn, text) {
 			t.Errorf("the screen never showed %q", text)
 		}
