@@ -38,6 +38,11 @@ type fixture struct {
 
 // setUp runs the parts; with limits, those of a shard.
 func setUp(t *testing.T, limits ...*meter.Limits) *fixture {
+	return setUpWith(t, func(o *streams.Options) { o.Limits = append(limits, nil)[0] })
+}
+
+// setUpWith is setUp with other options.
+func setUpWith(t *testing.T, change func(*streams.Options)) *fixture {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fixture{T: t, ctx: ctx, clock: clock.NewManual(start)}
 	f.store = commitlog.NewMemory(f.clock, commitlog.Forever)
@@ -46,7 +51,9 @@ func setUp(t *testing.T, limits ...*meter.Limits) *fixture {
 	must(t, err)
 	f.control, err = controller.Open(ctx, controller.Options{Log: log, FS: vfs.NewMem(), Dir: "control", Clock: f.clock, Session: 1})
 	must(t, err)
-	f.streams, err = streams.New(streams.Options{Store: f.store, Control: f.control, Clock: f.clock, Secret: make([]byte, 32), Random: rand.Reader, Limits: append(limits, nil)[0]})
+	options := streams.Options{Store: f.store, Control: f.control, Clock: f.clock, Secret: make([]byte, 32), Random: rand.Reader}
+	change(&options)
+	f.streams, err = streams.New(options)
 	must(t, err)
 	done := make(chan error, 2)
 	go func() { done <- f.control.Run(ctx) }()

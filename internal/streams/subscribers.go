@@ -27,7 +27,7 @@ type subscribers struct {
 
 	mu     sync.Mutex // guards everything below, and every place
 	places map[subscriber]*place
-	left   []leaving // places without a subscription, to be forgotten when they no longer keep others out; about in order of time
+	left   []leaving // places without a subscription, to be forgotten when they no longer keep others out and are not overdrawn; about in order of time
 }
 
 // place is what is known of a subscriber.
@@ -72,8 +72,13 @@ func (s *subscribers) leave(sub *Subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub.place.holder == sub {
+		now := s.clock.Now()
+		then := sub.place.began.Add(takeoverAfter)
+		if full := now.Add(sub.place.pace.wait(now)); full.After(then) {
+			then = full
+		}
 		sub.place.holder = nil
-		s.left = append(s.left, leaving{sub.who, sub.place.began.Add(takeoverAfter)})
+		s.left = append(s.left, leaving{sub.who, then})
 	}
 	s.forget(s.clock.Now())
 }
