@@ -206,7 +206,9 @@ func TestSubscriptionEnds(t *testing.T) {
 // With a rate, a second's worth goes at once and the rest as time passes; a record that is larger than that goes whole, and is waited for afterwards. Another subscription
 // does not begin with a full second again.
 func TestSubscriptionIsPaced(t *testing.T) {
-	f := setUpWith(t, func(o *streams.Options) { o.Limits = &meter.Limits{WriteBytes: 1 << 30, WriteRecords: 1 << 30, ReadBytes: 1 << 30, ReadCalls: 1 << 30, IteratorCalls: 1 << 30, FanOutBytes: 1000} })
+	f := setUpWith(t, func(o *streams.Options) {
+		o.Limits = &meter.Limits{WriteBytes: 1 << 30, WriteRecords: 1 << 30, ReadBytes: 1 << 30, ReadCalls: 1 << 30, IteratorCalls: 1 << 30, FanOutBytes: 1000}
+	})
 	f.create("s", 1)
 	s := f.register("s", "c")
 	text := strings.Repeat("x", 499) // 500 with the key
