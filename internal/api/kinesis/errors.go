@@ -34,8 +34,13 @@ var errDryRun = fault.As(fault.Invalid, &wire.APIError{
 	Code: "DryRunOperationException", Message: "The request would have succeeded, but the DryRun parameter is set.",
 }, "")
 
-// resharding is the operations that a stream in ON_DEMAND mode refuses with a ValidationException.
-var resharding = map[string]bool{"SplitShard": true, "MergeShards": true, "UpdateShardCount": true}
+// reshardRefusal is err as the operations that reshard send it: what a stream in ON_DEMAND mode does not do is a ValidationException there.
+func reshardRefusal(err error) error {
+	if !fault.Is(err, fault.Unsupported) {
+		return err
+	}
+	return fault.As(fault.Unsupported, &wire.APIError{Code: wire.CodeValidation, Message: err.Error()}, "")
+}
 
 // apiError is how err is sent in answer to operation.
 func apiError(operation string, err error) *wire.APIError {
@@ -51,8 +56,6 @@ func apiError(operation string, err error) *wire.APIError {
 	switch {
 	case kind == fault.Expired && operation == "GetRecords":
 		code = "ExpiredIteratorException"
-	case kind == fault.Unsupported && resharding[operation]:
-		code = wire.CodeValidation
 	case kind == fault.Full:
 		return &wire.APIError{Code: code, Message: "The disk is full: nothing can be written until there is room again. Reading goes on."}
 	case !known:

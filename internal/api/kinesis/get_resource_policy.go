@@ -16,6 +16,9 @@ func (a *API) getResourcePolicy(c *edge.Call, in *shapes.GetResourcePolicyInput)
 	if err != nil {
 		return nil, err
 	}
+	if err := inUse(on.stream); err != nil {
+		return nil, err
+	}
 	if on.policy == "" {
 		on.policy = noPolicy
 	}

@@ -21,8 +21,8 @@ func (a *API) listShards(c *edge.Call, in *shapes.ListShardsInput) (*shapes.List
 	if err != nil {
 		return nil, err
 	}
-	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
-		return nil, fault.New(fault.WrongState, "Stream %s under account %s not ACTIVE, instead in state %s", stream.Name, stream.Account, stream.Status)
+	if err := inUse(stream); err != nil {
+		return nil, err
 	}
 	limit := listShardsDefault
 	if in.MaxResults != nil {

@@ -17,6 +17,9 @@ func (a *API) listStreamConsumers(c *edge.Call, in *shapes.ListStreamConsumersIn
 	if err != nil {
 		return nil, err
 	}
+	if err := inUse(stream); err != nil {
+		return nil, err
+	}
 	if in.StreamCreationTimestamp != nil && stream.Created.Unix() != in.StreamCreationTimestamp.Unix() {
 		return nil, streams.NotFound(stream.Account, stream.Name) // another incarnation of the name was meant
 	}

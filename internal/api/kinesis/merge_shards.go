@@ -24,5 +24,5 @@ func (a *API) mergeShards(c *edge.Call, in *shapes.MergeShardsInput) (*nothing, 
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.control.Propose(c.Ctx, catalog.MergeShards{Address: address(stream), Shard: first, Adjacent: second})
+	return nil, reshardRefusal(a.control.Propose(c.Ctx, catalog.MergeShards{Address: address(stream), Shard: first, Adjacent: second}))
 }

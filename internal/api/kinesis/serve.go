@@ -204,6 +204,14 @@ func (a *API) stream(c *edge.Call, name, streamARN, streamID *string) (*catalog.
 	return a.findStream(c, textBytes(name), textBytes(streamARN))
 }
 
+// inUse refuses for a stream that is being made or removed, in AWS's words: of such a stream some lists are not given.
+func inUse(stream *catalog.Stream) error {
+	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
+		return fault.New(fault.WrongState, "Stream %s under account %s not ACTIVE, instead in state %s", stream.Name, stream.Account, stream.Status)
+	}
+	return nil
+}
+
 // refuseStreamID refuses a member that the model has and AWS has not built ("Reserved for future use").
 func refuseStreamID(id *string) error {
 	if id != nil {

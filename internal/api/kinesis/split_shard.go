@@ -26,7 +26,7 @@ func (a *API) splitShard(c *edge.Call, in *shapes.SplitShardInput) (*nothing, er
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "Invalid NewStartingHashKey. NewStartingHashKey must be in the range: [0, 2^128-1]. Specified value was %s", deref(in.NewStartingHashKey))
 	}
-	return nil, a.control.Propose(c.Ctx, catalog.SplitShard{Address: address(stream), Shard: shard, At: at})
+	return nil, reshardRefusal(a.control.Propose(c.Ctx, catalog.SplitShard{Address: address(stream), Shard: shard, At: at}))
 }
 
 // reshardable reads the id of a shard that is to be split or merged, in full or in its short forms. Whether the stream has it the catalog says.

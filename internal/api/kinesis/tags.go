@@ -67,6 +67,9 @@ func (a *API) listTagsForResource(c *edge.Call, in *shapes.ListTagsForResourceIn
 	if err != nil {
 		return nil, err
 	}
+	if err := inUse(stream); err != nil {
+		return nil, err
+	}
 	tags := stream.Tags
 	if consumer != nil {
 		tags = consumer.Tags

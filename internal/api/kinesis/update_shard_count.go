@@ -19,7 +19,7 @@ func (a *API) updateShardCount(c *edge.Call, in *shapes.UpdateShardCountInput) (
 	}
 	target := deref(in.TargetShardCount)
 	if err := a.control.Propose(c.Ctx, catalog.UpdateShardCount{Address: address(stream), Target: int(target)}); err != nil {
-		return nil, err
+		return nil, reshardRefusal(err)
 	}
 	return &shapes.UpdateShardCountOutput{
 		StreamName:        ptr(stream.Name),
