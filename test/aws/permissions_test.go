@@ -112,6 +112,9 @@ func TestConditionsOnRequests(t *testing.T) {
 	secure := k.key(ours, "secure", allowing(`"kinesis:PutRecord"`, "*", `,"Condition":{"Bool":{"aws:SecureTransport":"true"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}`))
 	abroad := k.key(ours, "abroad", allowing(`"kinesis:PutRecord"`, "*", `,"Condition":{"NotIpAddress":{"aws:SourceIp":"127.0.0.1"}}`))
 	taggedKey := k.key(ours, "tagged", allowing(`"kinesis:PutRecord"`, "*", `,"Condition":{"StringEquals":{"aws:ResourceTag/team":"roads"}}`))
+	taggerKey := k.key(ours, "tagger",
+		allowing(`"kinesis:TagResource"`, "*", `,"Condition":{"StringEquals":{"aws:RequestTag/stage":"test"},"ForAllValues:StringEquals":{"aws:TagKeys":"stage"}}`),
+		allowing(`"kinesis:UntagResource"`, "*", `,"Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":"stage"}}`))
 	strangeKey := k.key(ours, "strange", allowing(`"*"`, "*", `,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}`))
 	root := k.as(ours, rootKey)
 	root.create("tolls", 1)
@@ -139,6 +142,23 @@ func TestConditionsOnRequests(t *testing.T) {
 		must(root.AddTagsToStream(root.ctx, &kinesis.AddTagsToStreamInput{StreamName: aws.String("tolls"), Tags: map[string]string{"team": team}}))(root)
 		if code := try(); (code == "") != (team == "roads") {
 			t.Errorf("tag %d, %s: %q", i, team, code)
+		}
+	}
+
+	tagger := k.as(ours, taggerKey)
+	for _, row := range []struct {
+		tags map[string]string
+		code string
+	}{{map[string]string{"stage": "test"}, ""}, {map[string]string{"stage": "live"}, "AccessDeniedException"}, {map[string]string{"stage": "test", "team": "rails"}, "AccessDeniedException"}} {
+		_, err := tagger.TagResource(tagger.ctx, &kinesis.TagResourceInput{ResourceARN: aws.String(tagger.arn("tolls")), Tags: row.tags})
+		if errorCode(err) != row.code {
+			t.Errorf("tags %v: %v", row.tags, err)
+		}
+	}
+	for key, code := range map[string]string{"stage": "", "team": "AccessDeniedException"} {
+		_, err := tagger.UntagResource(tagger.ctx, &kinesis.UntagResourceInput{ResourceARN: aws.String(tagger.arn("tolls")), TagKeys: []string{key}})
+		if errorCode(err) != code {
+			t.Errorf("untag %s: %v", key, err)
 		}
 	}
 

@@ -1,6 +1,9 @@
 package kinesis
 
 import (
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,6 +141,22 @@ func (a *API) authorizeConsumer(c *edge.Call, stream *catalog.Stream, consumer *
 	})
 }
 
+// tagsOf is the tags that a request adds, and the keys of those that it adds or takes away, whichever operation it is of.
+func tagsOf(in any) (tags map[string]string, keys []string) {
+	v := reflect.ValueOf(in)
+	if v.Kind() != reflect.Pointer {
+		return nil, nil // the operation carries records
+	}
+	if field := v.Elem().FieldByName("Tags"); field.IsValid() {
+		tags, _ = field.Interface().(map[string]string)
+		keys = slices.Sorted(maps.Keys(tags))
+	}
+	if field := v.Elem().FieldByName("TagKeys"); field.IsValid() {
+		keys, _ = field.Interface().([]string)
+	}
+	return tags, keys
+}
+
 // authorize asks whether the caller may do an operation on a target.
 func (a *API) authorize(c *edge.Call, operation string, on target) error {
 	if byOwnerOnly[operation] {
@@ -160,6 +179,7 @@ func (a *API) authorize(c *edge.Call, operation string, on target) error {
 		SourceIP: c.Source(), SecureTransport: c.Secure(), Now: a.clock.Now(), Region: c.Region,
 		ResourceTags: on.tags, ResourceAccount: on.account,
 	}
+	r.RequestTags, r.TagKeys = tagsOf(c.Input)
 	decided := policy.Decide(c.Identity.Policies, ofResource, on.account, &r)
 	if !decided.Allowed {
 		return fault.New(fault.Denied, "%s", decided.Refusal(&r))

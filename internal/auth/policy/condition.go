@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ type condition struct {
 	operator string // in lower case, without qualifier and IfExists
 	negated  bool
 	absent   bool // what the condition is when the request has no value for key
+	all      bool // of a key with several values: all of them must hold, not any
 	values   []value
 }
 
@@ -42,15 +45,32 @@ var operators = map[string]string{
 	"null": "",
 }
 
-const tagPrefix = "aws:resourcetag/"
+// The tags of the resource and those of the request are keys by their names, which have no case there.
+const (
+	resourceTag = "aws:resourcetag/"
+	requestTag  = "aws:requesttag/"
+	tagKeys     = "aws:tagkeys" // the one key that has several values
+)
 
 // knownKeys are the keys whose values a request really has, and whether they differ from one request of a caller to the next.
 var knownKeys = map[string]struct{ volatile bool }{
 	"aws:sourceip": {true}, "aws:securetransport": {true}, "aws:currenttime": {true}, "aws:epochtime": {true},
 	"aws:principalaccount": {}, "aws:principalarn": {}, "aws:username": {}, "aws:requestedregion": {}, "aws:resourceaccount": {},
+	tagKeys: {true},
 }
 
-func (c condition) volatile() bool { return knownKeys[c.key].volatile }
+func (c condition) volatile() bool {
+	return knownKeys[c.key].volatile || strings.HasPrefix(c.key, requestTag)
+}
+
+// tagOf is the name of the tag that a key is about, in lower case.
+func tagOf(key string) (name string, ofRequest, ok bool) {
+	if name, ok = strings.CutPrefix(key, resourceTag); ok {
+		return name, false, name != ""
+	}
+	name, ok = strings.CutPrefix(key, requestTag)
+	return name, true, ok && name != ""
+}
 
 func parseConditions(n *node, place string) ([]condition, error) {
 	if n.kind != '{' {
@@ -89,10 +109,15 @@ func parseCondition(operator, key string, n *node, place string) (condition, err
 	if !known || qualified && ofSet != "forallvalues" && ofSet != "foranyvalue" || name == "null" && (ifExists || qualified) {
 		return condition{unknown: "the condition operator " + operator}, nil
 	}
-	if _, known := knownKeys[c.key]; !known && !(strings.HasPrefix(c.key, tagPrefix) && len(c.key) > len(tagPrefix)) {
+	_, known = knownKeys[c.key]
+	if _, _, isTag := tagOf(c.key); !known && !isTag {
 		return condition{unknown: "the condition key " + key}, nil
 	}
-	// Every key that is known has one value or none. A qualifier therefore only says what the absence of one means.
+	if c.key == tagKeys && !qualified && name != "null" {
+		return c, fault.New(fault.Invalid, "policy: %s: %s has several values and takes ForAllValues: or ForAnyValue: before the operator", place, key)
+	}
+	// Every other key has one value or none. A qualifier therefore only says what the absence of one means.
+	c.all = ofSet == "forallvalues"
 	c.operator, c.negated = name, negates != ""
 	if c.negated {
 		c.operator = negates
@@ -166,7 +191,7 @@ func readPrefix(text string) (netip.Prefix, bool) {
 
 func readNumber(text string) (float64, bool) {
 	n, err := strconv.ParseFloat(text, 64)
-	return n, err == nil && n == n && n-n == 0 // neither NaN nor infinite
+	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
 }
 
 // dateForms are the forms of ISO 8601 that AWS takes, beside seconds since 1970 ("Date condition operators", IAM User Guide).
@@ -206,22 +231,32 @@ func (r *Request) of(key string) (text string, present bool) {
 	case "aws:resourceaccount":
 		return r.ResourceAccount, r.ResourceAccount != ""
 	}
-	for name, value := range r.ResourceTags {
-		if strings.ToLower(name) == key[len(tagPrefix):] {
-			return value, true
+	if tag, ofRequest, ok := tagOf(key); ok {
+		for name, value := range r.tags(ofRequest) {
+			if strings.ToLower(name) == tag {
+				return value, true
+			}
 		}
 	}
 	return "", false
 }
 
+func (r *Request) tags(ofRequest bool) map[string]string {
+	if ofRequest {
+		return r.RequestTags
+	}
+	return r.ResourceTags
+}
+
 // ambiguous says whether a key stands for several tags: the name of a condition key has no case, and the names of tags have.
 func (r *Request) ambiguous(key string) bool {
-	if !strings.HasPrefix(key, tagPrefix) {
+	tag, ofRequest, ok := tagOf(key)
+	if !ok {
 		return false
 	}
 	found := 0
-	for name := range r.ResourceTags {
-		if strings.ToLower(name) == key[len(tagPrefix):] {
+	for name := range r.tags(ofRequest) {
+		if strings.ToLower(name) == tag {
 			found++
 		}
 	}
@@ -232,6 +267,9 @@ func (r *Request) ambiguous(key string) bool {
 func (c *condition) holds(r *Request) (holds bool, unknownWhy string) {
 	if c.unknown != "" {
 		return false, c.unknown
+	}
+	if c.key == tagKeys {
+		return c.ofKeys(r.TagKeys), ""
 	}
 	if r.ambiguous(c.key) {
 		return false, "which of several tags is meant by the condition key " + c.key
@@ -248,6 +286,25 @@ func (c *condition) holds(r *Request) (holds bool, unknownWhy string) {
 	if !present {
 		return c.absent, ""
 	}
+	return c.one(text), ""
+}
+
+// ofKeys is holds for the key that has several values.
+func (c *condition) ofKeys(keys []string) bool {
+	switch {
+	case c.operator == "null":
+		return slices.ContainsFunc(c.values, func(v value) bool { return (v.text == "true") != (len(keys) > 0) })
+	case len(keys) == 0:
+		return c.absent
+	case c.all:
+		return !slices.ContainsFunc(keys, func(key string) bool { return !c.one(key) })
+	default:
+		return slices.ContainsFunc(keys, c.one)
+	}
+}
+
+// one says whether one value of the request meets the condition.
+func (c *condition) one(text string) bool {
 	have, ok := value{text: text}, true
 	switch {
 	case strings.HasPrefix(c.operator, "numeric"):
@@ -260,11 +317,11 @@ func (c *condition) holds(r *Request) (holds bool, unknownWhy string) {
 	if ok {
 		for i := range c.values {
 			if c.fits(&have, &c.values[i]) {
-				return !c.negated, ""
+				return !c.negated
 			}
 		}
 	}
-	return c.negated, ""
+	return c.negated
 }
 
 // fits says whether the request's value have fits one value of the policy, by the operator without its negation.

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // glob says whether text fits a pattern in which * stands for any text, also none, and ? for one character. It takes at most
 // len(pattern)·len(text) steps.
@@ -12,11 +15,14 @@ func glob(pattern, text string) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, resume = p, t
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
+		case p < len(pattern) && pattern[p] == '?':
+			p++
+			t += character(text[t:])
+		case p < len(pattern) && pattern[p] == text[t]:
 			p++
 			t++
 		case star >= 0:
-			resume++
+			resume += character(text[resume:])
 			p, t = star+1, resume
 		default:
 			return false
@@ -26,6 +32,12 @@ func glob(pattern, text string) bool {
 		p++
 	}
 	return p == len(pattern)
+}
+
+// character is how many bytes the first character of text takes.
+func character(text string) int {
+	_, n := utf8.DecodeRuneInString(text)
+	return n
 }
 
 // arnPattern is the six parts of an ARN, each with wildcards, which do not reach beyond their part. The first is "*" alone for a pattern

@@ -47,7 +47,9 @@ type Request struct {
 	Now             time.Time
 	Region          string
 	ResourceTags    map[string]string
-	ResourceAccount string // twelve digits
+	ResourceAccount string            // twelve digits
+	RequestTags     map[string]string // that the request adds
+	TagKeys         []string          // of the tags that the request adds or takes away
 }
 
 // effect of a statement.

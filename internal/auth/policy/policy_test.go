@@ -22,6 +22,7 @@ func put() *policy.Request {
 		Action: "kinesis:PutRecord", Resource: stream, Account: mine, ARN: "arn:aws:iam::" + mine + ":user/alice", User: "alice",
 		SourceIP: netip.MustParseAddr("10.1.2.3"), Now: time.Date(2026, 11, 18, 13, 0, 0, 0, time.UTC), Region: "us-east-1",
 		ResourceTags: map[string]string{"Team": "roads"}, ResourceAccount: mine,
+		RequestTags: map[string]string{"Stage": "test"}, TagKeys: []string{"Stage", "Owner"},
 	}
 }
 
@@ -198,6 +199,16 @@ func TestConditions(t *testing.T) {
 		{`'Null':{'aws:ResourceTag/Owner':'true'}`, ok, true},
 		{`'Null':{'aws:ResourceTag/Team':true}`, not, true},
 		{`'Null':{'aws:ResourceTag/Team':'false'}`, ok, true},
+		{`'StringEquals':{'aws:RequestTag/stage':'test'}`, ok, false},
+		{`'StringEquals':{'aws:RequestTag/Stage':['prod','live']}`, not, false},
+		{`'Null':{'aws:RequestTag/Owner':'true'}`, ok, false},
+		{`'ForAllValues:StringEquals':{'aws:TagKeys':['Stage','Owner','Team']}`, ok, false},
+		{`'ForAllValues:StringEquals':{'aws:TagKeys':['Stage','Team']}`, not, false},
+		{`'ForAnyValue:StringEquals':{'aws:TagKeys':['Stage','Team']}`, ok, false},
+		{`'ForAnyValue:StringLike':{'aws:TagKeys':'T*'}`, not, false},
+		{`'ForAnyValue:StringNotEquals':{'aws:TagKeys':'Stage'}`, ok, false},
+		{`'ForAllValues:StringNotEquals':{'aws:TagKeys':'Stage'}`, not, false},
+		{`'Null':{'aws:TagKeys':'false'}`, ok, false},
 		{`'Bool':{'aws:SecureTransport':'true'}`, not, false},
 		{`'Bool':{'aws:SecureTransport':false}`, ok, false},
 		{`'IpAddress':{'aws:SourceIp':'10.0.0.0/8'}`, ok, false},
@@ -287,6 +298,7 @@ func TestParseRefuses(t *testing.T) {
 		{false, `{'Statement':[{` + good + `,'Condition':{'DateLessThan':{'aws:CurrentTime':'soon'}}}]}`, `"soon"`},
 		{false, `{'Statement':[{` + good + `,'Condition':{'NumericLessThan':{'aws:EpochTime':'NaN'}}}]}`, `"NaN"`},
 		{false, `{'Statement':[{` + good + `,'Condition':{'Bool':{'aws:SecureTransport':null}}}]}`, "must be a text, number or bool"},
+		{false, `{'Statement':[{` + good + `,'Condition':{'StringEquals':{'aws:TagKeys':'a'}}}]}`, "takes ForAllValues: or ForAnyValue:"},
 		{false, `{'Statement':[[[[[[[[[[]]]]]]]]]]}`, "nested deeper"},
 		{true, `{'Statement':[{` + good + `}]}`, "has no Principal"},
 		{true, `{'Statement':[{` + shared + `,'NotPrincipal':'*'}]}`, "both Principal and NotPrincipal"},
