@@ -242,6 +242,7 @@ func TestNothingPlainOnDisk(t *testing.T) {
 		_, err = s.GetRecords(s.ctx, &kinesis.GetRecordsInput{ShardIterator: &iterator})
 		s.refused(err, "KMSNotFoundException", missing)
 	}
+	s.subscribe(s.register("secret", "reader"), "shardId-000000000000", from(types.ShardIteratorTypeTrimHorizon, nil)).ends("KMSNotFoundException", quote(missing))
 	if got := s.everyRecord("plain"); !slices.Equal(got, []string{"k=" + plainMarker}) {
 		t.Errorf("the other stream has %q", got)
 	}
@@ -332,4 +333,48 @@ func (k *keyed) ring(t *testing.T) interface {
 		t.Fatal(err)
 	}
 	return ring
+}
+
+// TestEncryptionUnderLimits: of a request that is over the shard's limit the records that were let in are encrypted and read, each as it was put, and no others; a
+// stream that distributes records itself has encrypted ones without a partition key.
+func TestEncryptionUnderLimits(t *testing.T) {
+	t.Parallel()
+	k := newKeyed(t, node.Config{Limits: "aws"})
+	s := k.as(ours, k.key(ours, ""))
+	s.create("tolls", 1)
+	s.encrypt("tolls", ourKey)
+	var want []string
+	refused := 0
+	for request := range 3 {
+		records := make([]types.PutRecordsRequestEntry, 400)
+		for i := range records {
+			records[i] = types.PutRecordsRequestEntry{PartitionKey: aws.String("k"), Data: fmt.Appendf(nil, "%d/%d %01000d", request, i, i)}
+		}
+		answer := must(s.PutRecords(s.ctx, &kinesis.PutRecordsInput{StreamName: aws.String("tolls"), Records: records}))(s)
+		for i, r := range answer.Records {
+			if r.ErrorCode == nil {
+				want = append(want, "+k="+string(records[i].Data))
+			} else {
+				refused++
+			}
+		}
+	}
+	slices.Sort(want)
+	if got := s.everyRecord("tolls"); !slices.Equal(got, want) || refused == 0 {
+		t.Errorf("read %d records of %d that were let in, %d refused", len(got), len(want), refused)
+	}
+
+	auto := shared.plain(t)
+	must(auto.CreateStream(auto.ctx, &kinesis.CreateStreamInput{StreamName: aws.String("auto"), StreamModeDetails: &types.StreamModeDetails{StreamMode: types.StreamModeOnDemand},
+		RecordDistributionStrategy: types.RecordDistributionStrategyAuto}))(auto)
+	auto.active("auto")
+	auto.encrypt("auto", ourKey)
+	must(auto.PutRecord(auto.ctx, &kinesis.PutRecordInput{StreamName: aws.String("auto"), Data: []byte("keyless")}))(auto)
+	for _, shard := range auto.shards("auto") {
+		for _, r := range auto.readAll("auto", *shard.ShardId) {
+			if r.PartitionKey != nil || string(r.Data) != "keyless" || r.EncryptionType != types.EncryptionTypeKms {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
 }
