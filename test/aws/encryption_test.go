@@ -195,8 +195,8 @@ func (k *keyed) master(t *testing.T, name string) {
 	}
 }
 
-// TestNothingPlainOnDisk: of an encrypted stream the disk has neither data nor partition keys; after a stop without warning everything is read; a copy of
-// the directory without the file of master keys gives nothing, says which key is missing, and serves everything else.
+// TestNothingPlainOnDisk: of an encrypted stream the disk has neither data nor partition keys; after a restart everything is read, and of a copy
+// that was made while the server ran, too; a copy without the file of master keys gives nothing, says which key is missing, and serves everything else.
 func TestNothingPlainOnDisk(t *testing.T) {
 	away := t.TempDir()
 	k := newKeyed(t, node.Config{MasterKeyFile: filepath.Join(away, "keys", "masters.json")})
@@ -217,10 +217,10 @@ func TestNothingPlainOnDisk(t *testing.T) {
 		t.Errorf("plaintext in %v", files)
 	}
 	copied := t.TempDir()
-	k.halt(t)
-	if err := os.CopyFS(filepath.Join(copied, "data"), os.DirFS(k.dir)); err != nil {
+	if err := os.CopyFS(filepath.Join(copied, "data"), os.DirFS(k.dir)); err != nil { // as the server would leave it if it were killed now
 		t.Fatal(err)
 	}
+	k.halt(t)
 
 	s = k.as(ours, key)
 	if got := s.everyRecord("secret"); len(got) != 50 || got[0] != "+"+keyMarker+"="+strings.Repeat(marker, 20) {
@@ -228,8 +228,15 @@ func TestNothingPlainOnDisk(t *testing.T) {
 	}
 	k.halt(t)
 
-	var log lockedBuffer
 	k.dir, k.config.DataDir = filepath.Join(copied, "data"), filepath.Join(copied, "data")
+	s = k.as(ours, key)
+	s.put("secret", keyMarker, marker) // both copies go on
+	if got := s.everyRecord("secret"); len(got) != 51 || holding(t, k.dir, marker) != nil {
+		t.Errorf("the copy has %d records, and plaintext in %v", len(got), holding(t, k.dir, marker))
+	}
+	k.halt(t)
+
+	var log lockedBuffer
 	k.config.MasterKeyFile, k.config.Logger = "", log.logger()
 	s = k.as(ours, key)
 	const missing = "The request was rejected because the master key aws/kinesis:1 was not found."
