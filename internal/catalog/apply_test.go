@@ -470,7 +470,7 @@ func randomCommand(r *rand.Rand, h *history) Command {
 	case 11, 12:
 		return randomReshard(r, h, at)
 	default:
-		return randomSetting(r, at, group)
+		return randomSetting(r, h, at, group)
 	}
 }
 
@@ -508,7 +508,7 @@ func randomReshard(r *rand.Rand, h *history, a Address) Command {
 	}
 }
 
-func randomSetting(r *rand.Rand, a Address, group uint64) Command {
+func randomSetting(r *rand.Rand, h *history, a Address, group uint64) Command {
 	switch r.IntN(11) {
 	case 0:
 		return RegisterConsumer{Address: a, Consumer: []string{"a", "b", "c"}[r.IntN(3)], Tags: map[string]string{"k": "v"}, Limit: 2, Advantage: 3, TagLimit: 5}
@@ -517,7 +517,10 @@ func randomSetting(r *rand.Rand, a Address, group uint64) Command {
 	case 2:
 		return SetResourcePolicy{Address: a, Consumer: randomConsumer(r), Policy: []string{"", "{}"}[r.IntN(2)]}
 	case 3:
-		return StartEncryption{Address: a, KeyID: "alias/k", DataKey: DataKey{Master: "m", Wrapped: []byte{1, byte(r.IntN(9))}}, PerDay: 3}
+		if stream := h.state.Stream(a.Account, a.Region, a.Name); stream != nil && r.IntN(4) > 0 {
+			group = stream.Group
+		}
+		return StartEncryption{Address: a, Group: group, KeyID: "alias/k", DataKey: DataKey{Master: "m", Wrapped: []byte{1, byte(r.IntN(9))}}, PerDay: 3}
 	case 4:
 		return StopEncryption{Address: a}
 	case 5:

@@ -22,6 +22,7 @@ type SetResourcePolicy struct {
 // KeyID in use takes the new data key. ID is not looked at: the data key gets the next one.
 type StartEncryption struct {
 	Address
+	Group   uint64  `json:"group"` // of the stream that DataKey was wrapped for: another one of the name cannot open it
 	KeyID   string  `json:"keyId"`
 	DataKey DataKey `json:"dataKey"`
 	PerDay  int     `json:"perDay"` // of one stream in 24 hours
@@ -77,6 +78,9 @@ func (c StartEncryption) apply(s *State, at time.Time, position commitlog.Positi
 	}
 	if c.KeyID == "" || len(c.DataKey.Wrapped) == 0 {
 		return fault.New(fault.Invalid, "Stream %s under account %s cannot be encrypted without a key.", c.Name, c.Account)
+	}
+	if c.Group != stream.Group {
+		return fault.New(fault.WrongState, "Stream %s under account %s was deleted and made again meanwhile.", c.Name, c.Account)
 	}
 	changed := lately(stream.KeyChanged, at)
 	if len(changed) >= c.PerDay {

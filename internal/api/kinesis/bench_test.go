@@ -63,7 +63,7 @@ func guardedFront(b *testing.B, shards int, who auth.Authenticator, master strin
 		version, wrapped, err := ring.Wrap(master, stream.Group)
 		check(b, err)
 		check(b, control.Propose(ctx, catalog.StartEncryption{
-			Address: catalog.Address{Account: stream.Account, Region: stream.Region, Name: "s"}, KeyID: master, DataKey: catalog.DataKey{Master: version, Wrapped: wrapped},
+			Address: catalog.Address{Account: stream.Account, Region: stream.Region, Name: "s"}, Group: stream.Group, KeyID: master, DataKey: catalog.DataKey{Master: version, Wrapped: wrapped},
 		}))
 	}
 	e, err := edge.New(edge.Options{Services: []edge.Service{kinesis.New(kinesis.Options{Streams: s, Control: control, Clock: clock.Real, Keys: ring})}, Auth: who})

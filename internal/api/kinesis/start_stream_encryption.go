@@ -37,8 +37,7 @@ func (a *API) startStreamEncryption(c *edge.Call, in *shapes.StartStreamEncrypti
 		return nil, err
 	}
 	return nil, a.control.Propose(c.Ctx, catalog.StartEncryption{
-		Address: catalog.Address{Account: stream.Account, Region: stream.Region, Name: stream.Name},
-		KeyID:   *in.KeyId, DataKey: catalog.DataKey{Master: version, Wrapped: wrapped},
+		Address: address(stream), Group: stream.Group, KeyID: *in.KeyId, DataKey: catalog.DataKey{Master: version, Wrapped: wrapped},
 	})
 }
 
