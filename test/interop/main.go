@@ -1,7 +1,7 @@
 // Command interop shows that clients of other languages work unmodified: it builds weir, starts
 // weir dev on free ports, and lets the AWS CLI, boto3, the JavaScript SDK v3 and the Java SDK v2 put,
-// get and list against it, reshard streams, and read through it: by GetRecords, and the last two by
-// SubscribeToShard over HTTP/2.
+// get and list against it, reshard streams, and read through it: by GetRecords, and by SubscribeToShard,
+// which the last two do over HTTP/2. The Kinesis Client Library subscribes too.
 //
 //	go run ./test/interop                 # everything
 //	go run ./test/interop -only python    # one language

@@ -16,6 +16,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
@@ -37,7 +39,8 @@ import software.amazon.awssdk.services.kinesis.model.ShardIteratorType;
 import software.amazon.awssdk.services.kinesis.model.StreamStatus;
 
 /**
- * A consumer with the AWS SDK for Java v2 that goes through reshards while a producer goes on: once it polls, once it subscribes.
+ * A consumer with the AWS SDK for Java v2 that goes through reshards while a producer goes on: it polls, it subscribes, and it subscribes
+ * by means of the Kinesis Client Library.
  *
  * The stream of two shards is scaled to three and then two neighbours are merged. The consumer knows the first shards only; the end of
  * a shard says which children go on. Every record must come once, those of a key in their order.
@@ -52,16 +55,20 @@ public final class Reshard {
         URI https = URI.create(System.getenv("WEIR_HTTPS"));
         List<String> cbor = List.of("application/x-amz-cbor-1.1");
         List<String> cborAndJson = List.of("application/x-amz-cbor-1.1", "application/x-amz-json-1.1"); // SubscribeToShard alone is JSON
-        Kinesis.check("Java polls through a reshard over HTTP/2 without TLS", cbor, () -> through(http, "java-reshard-poll", false,
+        Kinesis.check("Java polls through a reshard over HTTP/2 without TLS", cbor, () -> through(http, "java-reshard-poll", Poller::new,
                 netty().protocol(Protocol.HTTP2).build()));
-        Kinesis.check("Java subscribes through a reshard over HTTP/2 without TLS", cborAndJson, () -> through(http, "java-reshard-h2c", true,
+        Kinesis.check("Java subscribes through a reshard over HTTP/2 without TLS", cborAndJson, () -> through(http, "java-reshard-h2c", Reshard::subscriber,
                 netty().protocol(Protocol.HTTP2).build()));
-        Kinesis.check("Java subscribes through a reshard over TLS, HTTP/2 by ALPN", cborAndJson, () -> through(https, "java-reshard-alpn", true,
+        Kinesis.check("Java subscribes through a reshard over TLS, HTTP/2 by ALPN", cborAndJson, () -> through(https, "java-reshard-alpn", Reshard::subscriber,
+                netty().protocol(Protocol.HTTP2).protocolNegotiation(ProtocolNegotiation.ALPN).build()));
+        Kinesis.check("The Kinesis Client Library subscribes through a reshard over TLS, HTTP/2 by ALPN", cborAndJson, () -> through(https,
+                "kcl-reshard", (client, stream) -> new Library(client, consumer(client, stream)),
                 netty().protocol(Protocol.HTTP2).protocolNegotiation(ProtocolNegotiation.ALPN).build()));
         System.exit(0); // Netty's threads have nothing more to do
     }
 
-    private static void through(URI endpoint, String stream, boolean subscribe, SdkAsyncHttpClient over) throws Exception {
+    private static void through(URI endpoint, String stream, BiFunction<KinesisAsyncClient, String, Reader> readerOf, SdkAsyncHttpClient over)
+            throws Exception {
         try (SdkAsyncHttpClient closing = over;
                 KinesisAsyncClient client = KinesisAsyncClient.builder().endpointOverride(endpoint).region(Region.US_EAST_1)
                         .credentialsProvider(StaticCredentialsProvider.create(AwsBasicCredentials.create("200000000013", "any")))
@@ -69,7 +76,7 @@ public final class Reshard {
             client.createStream(r -> r.streamName(stream).shardCount(2)).join();
             Producer producer = new Producer(client, stream);
             producer.waitActive();
-            Reader reader = subscribe ? new Subscriber(client, consumer(client, stream)) : new Poller(client, stream);
+            Reader reader = readerOf.apply(client, stream);
             producer.put(BATCHES / 4);
             Consumer consumer = new Consumer(reader);
             List<String> shards = producer.openShards().stream().map(Shard::shardId).toList();
@@ -91,15 +98,16 @@ public final class Reshard {
         }
     }
 
+    private static Reader subscriber(KinesisAsyncClient client, String stream) {
+        return new Subscriber(client, consumer(client, stream));
+    }
+
     /** Registers a consumer and gives its ARN when it is ACTIVE. */
-    private static String consumer(KinesisAsyncClient client, String stream) throws InterruptedException {
+    private static String consumer(KinesisAsyncClient client, String stream) {
         String streamArn = client.describeStreamSummary(r -> r.streamName(stream)).join().streamDescriptionSummary().streamARN();
         String arn = client.registerStreamConsumer(r -> r.streamARN(streamArn).consumerName("through")).join().consumer().consumerARN();
-        for (int i = 0; client.describeStreamConsumer(r -> r.consumerARN(arn)).join().consumerDescription().consumerStatus()
-                != ConsumerStatus.ACTIVE; i++) {
-            equal(i < 1000, true, "the consumer is ACTIVE in time");
-            Thread.sleep(20);
-        }
+        until("the consumer is ACTIVE", () -> client.describeStreamConsumer(r -> r.consumerARN(arn)).join().consumerDescription()
+                .consumerStatus() == ConsumerStatus.ACTIVE);
         return arn;
     }
 
@@ -137,11 +145,20 @@ public final class Reshard {
                     .stream().sorted(Comparator.comparing(shard -> new BigInteger(shard.hashKeyRange().startingHashKey()))).toList();
         }
 
-        void waitActive() throws InterruptedException {
-            for (int i = 0; client.describeStreamSummary(r -> r.streamName(stream)).join().streamDescriptionSummary().streamStatus()
-                    != StreamStatus.ACTIVE; i++) {
-                equal(i < 1000, true, "the stream is ACTIVE in time");
+        void waitActive() {
+            until("the stream is ACTIVE", () -> client.describeStreamSummary(r -> r.streamName(stream)).join().streamDescriptionSummary()
+                    .streamStatus() == StreamStatus.ACTIVE);
+        }
+    }
+
+    /** Waits for a condition. */
+    private static void until(String what, BooleanSupplier condition) {
+        for (long deadline = System.currentTimeMillis() + 30_000; !condition.getAsBoolean();) {
+            equal(System.currentTimeMillis() < deadline, true, what + " in time");
+            try {
                 Thread.sleep(20);
+            } catch (InterruptedException stop) {
+                throw new IllegalStateException(stop);
             }
         }
     }
