@@ -46,11 +46,17 @@ func (b *buffer) String() string {
 // until waits until the output holds text.
 func (b *buffer) until(t *testing.T, ctx context.Context, text string) {
 	t.Helper()
-	for !strings.Contains(b.String(), text) {
+	b.untilIt(t, ctx, text, func(all string) bool { return strings.Contains(all, text) })
+}
+
+// untilIt waits until the output, as a whole, is what it should be.
+func (b *buffer) untilIt(t *testing.T, ctx context.Context, what string, is func(all string) bool) {
+	t.Helper()
+	for !is(b.String()) {
 		select {
 		case <-b.changed:
 		case <-ctx.Done():
-			t.Fatalf("the output never held %q:\n%s", text, b.String())
+			t.Fatalf("the output never held %s:\n%s", what, b.String())
 		}
 	}
 }
