@@ -39,7 +39,7 @@ func serverFor(t *testing.T) map[string]string {
 	if err := json.Unmarshal([]byte(tr.stdout.String()), &a); err != nil {
 		t.Fatal(err)
 	}
-	return map[string]string{"AWS_ENDPOINT_URL": a.Endpoint, "TLS": a.TLS, "DATA": a.Data}
+	return map[string]string{"AWS_ENDPOINT_URL": a.Endpoint, "TLS": a.TLS, "DATA": a.Data, "CONSOLE": strings.TrimPrefix(a.Console, "http://")}
 }
 
 // Shows the commands against a real server, as a person would type them: what is put is tailed, in order and unharmed.

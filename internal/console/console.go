@@ -24,6 +24,8 @@ type Options struct {
 	Clock TestClock
 	// Masters knows of the master keys. Nil answers 404 on /_weir/master-keys.
 	Masters Masters
+	// Pin holds the data directory still for a backup; see backup.go.
+	Pin func(context.Context) (Pin, error)
 }
 
 // Health is what /_weir/health answers.
@@ -52,6 +54,7 @@ func New(o Options) http.Handler {
 		mux.HandleFunc("GET /_weir/master-keys", func(w http.ResponseWriter, _ *http.Request) { showMasters(w, o.Masters) })
 		mux.HandleFunc("POST /_weir/master-keys/rewrap", func(w http.ResponseWriter, r *http.Request) { rewrap(w, r, o.Masters) })
 	}
+	mux.HandleFunc("POST /_weir/backup", func(w http.ResponseWriter, r *http.Request) { holdPin(w, r, o.Pin) })
 	return mux
 }
 

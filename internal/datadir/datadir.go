@@ -23,3 +23,11 @@ const SecretBytes = 32
 
 // ControlName is what the snapshots in Control call the control log.
 const ControlName = "control"
+
+// LastBackup is the file that says when the directory was last backed up, and to where.
+const LastBackup = "last-backup.json"
+
+// Small are the files and directories beside Log and Control that a backup has, as far as they are there: without masterKeys nothing that opens encrypted records.
+func Small(masterKeys bool) []string {
+	return []string{Keys, Secret, TLS}
+}

@@ -59,6 +59,7 @@ type Node struct {
 
 	quota   *quota.Table
 	disk    *vfs.Faulty // nil but in tests of faults
+	pins    *pins
 	store   *disklog.Store
 	control *controller.Controller
 	streams *streams.Streams
@@ -123,6 +124,9 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	}
 	now, testClock, testStart := n.clock()
 	if err := n.openStore(ctx, fs, now); err != nil {
+		return nil, err
+	}
+	if n.pins, err = openPins(fs, config.DataDir, n.store, now); err != nil {
 		return nil, err
 	}
 	if err := n.openControl(ctx, fs, now, testClock, testStart); err != nil {
@@ -299,11 +303,14 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })
 	}
 	if n.console != nil {
-		options := console.Options{Metrics: n.metrics.registry, Health: n.health, Masters: n.streams}
+		options := console.Options{Metrics: n.metrics.registry, Health: n.health, Masters: n.streams, Pin: n.pins.pin}
 		if testClock != nil {
 			options.Clock = &steppedClock{node: n, clock: testClock}
 		}
-		server := &http.Server{Handler: console.New(options), ReadHeaderTimeout: 10 * time.Second}
+		server := &http.Server{
+			Handler: console.New(options), ReadHeaderTimeout: 10 * time.Second,
+			BaseContext: func(net.Listener) context.Context { return restCtx }, // what waits there ends with the node
+		}
 		n.rest.Go(func() {
 			if err := server.Serve(n.console); err != http.ErrServerClosed {
 				n.ended(restCtx, "console", err)

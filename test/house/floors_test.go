@@ -83,6 +83,7 @@ var floors = []struct {
 
 	{"internal/node", roof},
 	{"internal/doctor", roof},
+	{"internal/backup", roof},
 	{"internal/scenario", roof},
 	{"internal/agent", roof},
 	{"internal/deploy", roof},

@@ -1,0 +1,128 @@
+package node
+
+import (
+	"context"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/commitlog/disklog"
+	"github.com/weir-stream/weir/internal/console"
+	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold"
+	"github.com/weir-stream/weir/internal/vfs"
+)
+
+// pins holds the data directory still for a backup: snapshots of the control plane and files of the logs get second names in a directory of their own. One at a time.
+type pins struct {
+	fs    vfs.FS
+	data  string // the data directory, as configured
+	store *disklog.Store
+	clock clock.Clock
+
+	held sync.Mutex // while there is a pin; only ever tried
+}
+
+// pinName is the one pin that there may be.
+const pinName = datadir.Pins + "/backup"
+
+// openPins removes what an earlier run has left.
+func openPins(fs vfs.FS, data string, store *disklog.Store, now clock.Clock) (*pins, error) {
+	p := &pins{fs: fs, data: data, store: store, clock: now}
+	return p, fault.Wrap(removeAll(fs, datadir.Pins), "remove old pins")
+}
+
+// pinTries is how often a pin is begun anew because a snapshot was made while it was taken; that takes thousands of commands.
+const pinTries = 10
+
+// pin takes the snapshots first and the logs after them, so that the control log reaches the snapshots. Should a newer snapshot have let the control log be trimmed in between,
+// it begins again.
+func (p *pins) pin(ctx context.Context) (pin console.Pin, err error) {
+	if !p.held.TryLock() {
+		return pin, fault.New(fault.Conflict, "another backup is being made")
+	}
+	defer func() {
+		if err != nil {
+			_ = removeAll(p.fs, pinName)
+			p.held.Unlock()
+		}
+	}()
+	if pin.Data, err = filepath.Abs(p.data); err != nil {
+		return pin, fault.As(fault.Internal, err, "data directory")
+	}
+	pin.Dir = filepath.Join(pin.Data, filepath.FromSlash(pinName))
+	for range pinTries {
+		if err := ctx.Err(); err != nil {
+			return pin, err
+		}
+		pin.Taken = p.clock.Now().UTC()
+		same, err := p.take()
+		if err != nil {
+			return pin, err
+		}
+		if same {
+			pin.Release = sync.OnceFunc(func() {
+				_ = removeAll(p.fs, pinName) // what stays is removed by the next pin or start
+				p.held.Unlock()
+			})
+			return pin, nil
+		}
+	}
+	return pin, fault.New(fault.Unavailable, "the control plane changes too fast to be backed up")
+}
+
+// take makes a pin and says whether the snapshots are those that there were when it began.
+func (p *pins) take() (same bool, err error) {
+	if err := removeAll(p.fs, pinName); err != nil {
+		return false, err
+	}
+	logs, control := path.Join(pinName, datadir.Log), path.Join(pinName, datadir.Control)
+	for _, dir := range []string{logs, control} {
+		if err := p.fs.MkdirAll(dir); err != nil {
+			return false, err
+		}
+	}
+	before, err := fold.Snapshots(p.fs, datadir.Control, datadir.ControlName)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range before {
+		if err := p.fs.Link(path.Join(datadir.Control, s.Name), path.Join(control, s.Name)); fault.Is(err, fault.NotFound) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	if err := p.store.Pin(logs); err != nil {
+		return false, err
+	}
+	after, err := fold.Snapshots(p.fs, datadir.Control, datadir.ControlName)
+	return slices.EqualFunc(before, after, func(a, b fold.SnapshotFile) bool { return a.Name == b.Name }), err
+}
+
+// removeAll removes a directory and everything in it.
+func removeAll(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		at := path.Join(dir, name)
+		info, err := fs.Stat(at)
+		if err == nil && info.IsDir() {
+			err = removeAll(fs, at)
+		} else if err == nil {
+			err = fs.Remove(at)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	return fs.Remove(dir)
+}
