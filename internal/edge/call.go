@@ -31,6 +31,8 @@ type Call struct {
 	Input any
 	// ErrorCode is AWS's name of the refusal, for the Event. Fail sets it; a service that writes its own errors does so itself.
 	ErrorCode string
+	// Meter is told of the finished request, beside Observe. Nil is nobody.
+	Meter Meter
 	// Watcher is told when the call waits (see Waits). Nil is nobody.
 	Watcher Watcher
 

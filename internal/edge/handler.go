@@ -141,6 +141,9 @@ func (e *Edge) finish(c *Call, reusable bool) {
 		event.Operation = "" // made up by the client, or by somebody who may not call at all
 	}
 	e.options.Observe(event)
+	if c.Meter != nil {
+		c.Meter.Done(&event)
+	}
 	if !reusable {
 		return
 	}

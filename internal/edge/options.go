@@ -124,6 +124,12 @@ func orDefault[T int | int64 | time.Duration](v *T, otherwise T) {
 	}
 }
 
+// Meter counts requests of one kind, such as those of one resource.
+type Meter interface {
+	// Done is called on the request's goroutine, and must not wait.
+	Done(e *Event)
+}
+
 // Event is one finished request, for metrics and access logs. Bodies and keys stay out.
 type Event struct {
 	Service   string // the service's Name, empty when none was found

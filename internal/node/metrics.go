@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"path/filepath"
 	"strconv"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/vfs"
 )
 
 // metrics is what the node counts, on a registry of its own so that two nodes in one process do not mix. The parts report typed events;
@@ -99,6 +101,30 @@ func (m *metrics) watchStore(store *disklog.Store) {
 	} {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return g.value(store.Stats()) }))
 	}
+}
+
+// watchDisk adds the room of the device, where the system tells.
+func (m *metrics) watchDisk(fs vfs.FS) {
+	if _, _, err := vfs.Free(fs); err != nil {
+		return
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weir_disk_free_bytes", Help: "Room on the device of the data directory. At none, puts are refused.",
+	}, func() float64 {
+		free, _, err := vfs.Free(fs)
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(free)
+	}), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weir_disk_bytes", Help: "Size of the device of the data directory.",
+	}, func() float64 {
+		_, total, err := vfs.Free(fs)
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(total)
+	}))
 }
 
 func (m *metrics) observeRequest(e edge.Event) {

@@ -148,6 +148,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	n.metrics.registry.MustRegister(&kinesisMetrics{control: n.control, streams: n.streams, clock: now})
 	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
 	auditLog, err := n.openAudit(fs)
 	if err != nil {
@@ -193,6 +194,7 @@ func (n *Node) openStore(ctx context.Context, fs vfs.FS, now clock.Clock) error 
 	}
 	n.closers = append(n.closers, n.store.Close)
 	n.metrics.watchStore(n.store)
+	n.metrics.watchDisk(fs)
 	return n.store.Create(ctx, controlLog, commitlog.Config{})
 }
 

@@ -25,6 +25,8 @@ type Batch struct {
 	MillisBehind int64
 	// Bytes is the data and keys of Records.
 	Bytes int
+	// Stats are those of the stream. Get gives them also when it fails, once it knows the stream.
+	Stats *Stats
 
 	most   int               // what Bytes may come to when there is more than one record
 	chunks []commitlog.Chunk // what Records point into
@@ -86,18 +88,20 @@ func (s *Streams) Get(ctx context.Context, token string, limit int, into []batch
 		return Batch{}, fault.New(fault.Invalid, "Invalid ShardIterator.")
 	}
 	if !shard.meter.Read(now, s.limits) {
-		return Batch{}, rateExceeded(stream, shard.ID)
+		r.stats.ReadExceeded.Add(1)
+		return Batch{Stats: r.stats}, rateExceeded(stream, shard.ID)
 	}
-	out := Batch{Shard: shard, Records: into[:0], most: getBytes}
+	out := Batch{Shard: shard, Records: into[:0], Stats: r.stats, most: getBytes}
 	next, err := s.read(ctx, stream, &out, it.position, limit, now)
 	if err != nil {
 		out.Release()
 		if fault.Is(err, fault.NotFound) { // deleted under our hands
 			err = NotFound(stream.Account, stream.Name)
 		}
-		return Batch{}, err
+		return Batch{Stats: r.stats}, err
 	}
 	s.charge(&out, now)
+	r.stats.observe(stream, &out, now)
 	if shard.Status == catalog.Closed && next >= endOf(shard) {
 		out.Children = r.children(shard)
 		return out, nil

@@ -15,6 +15,7 @@ import (
 type meters struct {
 	shards  sync.Map // commitlog.ID → *meter.Shard
 	traffic sync.Map // log group (uint64) → *meter.Traffic
+	stats   sync.Map // log group (uint64) → *Stats
 }
 
 func (m *meters) shard(id commitlog.ID) *meter.Shard {
@@ -36,6 +37,7 @@ func (m *meters) stream(group uint64) *meter.Traffic {
 // forget drops what was counted for a stream that is gone.
 func (m *meters) forget(stream *catalog.Stream) {
 	m.traffic.Delete(stream.Group)
+	m.stats.Delete(stream.Group)
 	for i := range stream.Shards {
 		m.shards.Delete(LogID(stream, stream.Shards[i].Number))
 	}
@@ -101,7 +103,8 @@ func (p *Put) thin(at int32, admitted func(size int64) bool) {
 		part.batch.Append(rec.Timestamp, rec.Key, rec.Value, rec.CopyHeaders(nil)...)
 		part.bytes += int64(placed.size)
 	}
-	part.shard.meter.Refused(from.Len() - part.batch.Len())
+	part.over = from.Len() - part.batch.Len()
+	part.shard.meter.Refused(part.over)
 	from.Reset()
 	p.spare = from
 }

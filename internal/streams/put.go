@@ -55,6 +55,7 @@ type part struct {
 	moved *Put               // has the records, in the order of batch, when the shard closed before they were appended
 	err   error
 
+	over    int   // how many records were over the shard's limit
 	refused error // of the records that were over the shard's limit
 }
 
@@ -209,7 +210,7 @@ func (p *Put) Release() {
 		if part.moved != nil {
 			part.moved.Release()
 		}
-		part.shard, part.moved, part.err, part.refused, part.bytes = nil, nil, nil, nil, 0
+		part.shard, part.moved, part.err, part.refused, part.over, part.bytes = nil, nil, nil, nil, 0, 0
 		part.batch.Reset()
 	}
 	if p.spare.Cap() > batchesKept/2 {

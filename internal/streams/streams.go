@@ -92,6 +92,7 @@ type route struct {
 	open   []*Shard // the open ones, in order of hash range; together they cover every hash key
 
 	traffic *meter.Traffic
+	stats   *Stats
 	auto    bool          // the stream distributes records itself
 	turn    atomic.Uint32 // where in open the last run of records went, when it does
 }
@@ -104,7 +105,7 @@ func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, er
 	if stream.Status == catalog.Creating || stream.Status == catalog.Deleting {
 		return nil, NotFound(stream.Account, stream.Name)
 	}
-	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards)), traffic: s.meters.stream(stream.Group), auto: stream.Distribution == catalog.Auto}
+	r := &route{stream: stream, shards: make([]*Shard, 0, len(stream.Shards)), traffic: s.meters.stream(stream.Group), stats: s.meters.statsOf(stream.Group), auto: stream.Distribution == catalog.Auto}
 	for _, shard := range stream.Shards {
 		if !shard.Status.Listed() {
 			continue

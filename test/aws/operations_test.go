@@ -20,6 +20,7 @@ var supported = map[string]bool{
 	"ListTagsForStream": true, "MergeShards": true, "PutRecord": true, "PutRecords": true, "PutResourcePolicy": true, "RemoveTagsFromStream": true,
 	"SplitShard": true, "StartStreamEncryption": true, "StopStreamEncryption": true, "TagResource": true, "UntagResource": true, "UpdateMaxRecordSize": true, "UpdateShardCount": true,
 	"RegisterStreamConsumer": true, "DeregisterStreamConsumer": true, "DescribeStreamConsumer": true, "ListStreamConsumers": true, "SubscribeToShard": true,
+	"EnableEnhancedMonitoring": true, "DisableEnhancedMonitoring": true,
 }
 
 // operations is every operation of the service: the methods of the SDK's client that take a context

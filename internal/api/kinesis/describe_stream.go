@@ -38,7 +38,7 @@ func (a *API) describeStream(c *edge.Call, in *shapes.DescribeStreamInput) (*sha
 		HasMoreShards:           ptr(false),
 		RetentionPeriodHours:    ptr(int32(stream.RetentionHours)),
 		StreamCreationTimestamp: ptr(stream.Created),
-		EnhancedMonitoring:      []shapes.EnhancedMetrics{{ShardLevelMetrics: []shapes.MetricsName{}}},
+		EnhancedMonitoring:      []shapes.EnhancedMetrics{{ShardLevelMetrics: metricNames(stream.ShardMetrics)}},
 	}
 	d.EncryptionType, d.KeyId = encryptionOf(stream)
 	if stream.Status != catalog.Creating {

@@ -65,6 +65,9 @@ func (a *API) getRecords(c *edge.Call) error {
 	got, err := a.streams.Get(c.Ctx, deref(in.ShardIterator), limit, scratch.records, func(stream *catalog.Stream) error {
 		return a.mayRead(c, stream, in.StreamARN)
 	})
+	if got.Stats != nil {
+		c.Meter = (*metered)(&got.Stats.GetRecords)
+	}
 	if err != nil {
 		return err
 	}

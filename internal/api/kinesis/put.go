@@ -271,5 +271,6 @@ func (a *API) put(c *edge.Call, r *putRequest) (*streams.Put, error) {
 		return nil, err
 	}
 	p.Commit(c.Ctx)
+	count(c, p)
 	return p, nil
 }

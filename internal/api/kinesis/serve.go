@@ -29,6 +29,8 @@ var operations = map[string]func(*API, *edge.Call) error{
 	"DescribeStream":                         shaped((*API).describeStream),
 	"DescribeStreamConsumer":                 shaped((*API).describeStreamConsumer),
 	"DescribeStreamSummary":                  shaped((*API).describeStreamSummary),
+	"DisableEnhancedMonitoring":              shaped((*API).disableEnhancedMonitoring),
+	"EnableEnhancedMonitoring":               shaped((*API).enableEnhancedMonitoring),
 	"GetRecords":                             (*API).getRecords,
 	"GetResourcePolicy":                      shaped((*API).getResourcePolicy),
 	"GetShardIterator":                       shaped((*API).getShardIterator),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/edge"
+	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/wire/cborproto"
 	"github.com/weir-stream/weir/internal/wire/eventstream"
@@ -52,11 +53,16 @@ func (a *API) subscribeToShard(c *edge.Call) error {
 		return err
 	}
 	sub, err := a.streams.Subscribe(c.Ctx, streams.SubscribeRequest{Stream: stream, Consumer: consumer, ShardID: deref(in.ShardId), Start: start, DryRun: deref(in.DryRun)})
-	if err != nil {
-		return err
-	}
-	if deref(in.DryRun) {
+	stats := a.streams.Stats(stream).Consumer(consumer.Name)
+	if deref(in.DryRun) && err == nil {
 		return errDryRun
+	}
+	stats.Subscribe.Add(err == nil, 0)
+	if err != nil {
+		if fault.Is(err, fault.Conflict) || fault.Is(err, fault.LimitExceeded) {
+			stats.RateExceeded.Add(1)
+		}
+		return err
 	}
 	defer sub.Close()
 	p := pushJSON
@@ -67,7 +73,7 @@ func (a *API) subscribeToShard(c *edge.Call) error {
 	if c.Send(p.initial) != nil {
 		return nil
 	}
-	if err := a.push(c, sub, &p); !errors.Is(err, io.EOF) && c.Ctx.Err() == nil {
+	if err := a.push(c, sub, &p, stats); !errors.Is(err, io.EOF) && c.Ctx.Err() == nil {
 		a.except(c, &p, err)
 	}
 	return nil
@@ -77,7 +83,7 @@ func (a *API) subscribeToShard(c *edge.Call) error {
 //
 // Sketch, a record of 1 KiB: the log's own bytes are read where they lie, written once as base64 (1.4 KiB) into the frame, passed over once for its checksum, copied by the
 // kernel. Nothing is allocated for a record; a push of a few allocates the response of the log's wait and a timer now and then.
-func (a *API) push(c *edge.Call, sub *streams.Subscription, p *pushing) error {
+func (a *API) push(c *edge.Call, sub *streams.Subscription, p *pushing, stats *streams.ConsumerStats) error {
 	var idle streams.Idle
 	if c.Watcher != nil {
 		idle = c
@@ -91,14 +97,14 @@ func (a *API) push(c *edge.Call, sub *streams.Subscription, p *pushing) error {
 		if records {
 			limit = eventRecordsMax
 		}
-		if err := a.pushOne(c, sub, p, limit); err != nil {
+		if err := a.pushOne(c, sub, p, limit, stats); err != nil {
 			return err
 		}
 	}
 }
 
 // pushOne sends one event. The room that it takes is that of a usual event until it is known how much is needed, and no more than the frame while the client takes it.
-func (a *API) pushOne(c *edge.Call, sub *streams.Subscription, p *pushing, limit int) error {
+func (a *API) pushOne(c *edge.Call, sub *streams.Subscription, p *pushing, limit int, stats *streams.ConsumerStats) error {
 	s := a.pushes.Get().(*pushScratch)
 	defer a.putPush(s)
 	room := int64(eventBytes)
@@ -128,6 +134,7 @@ func (a *API) pushOne(c *edge.Call, sub *streams.Subscription, p *pushing, limit
 		}
 		err = c.Send(s.out)
 		a.events.Release(room)
+		stats.Pushed(&e, err == nil)
 		if err != nil {
 			return io.EOF // it is gone, or was cut
 		}
