@@ -20,6 +20,8 @@ type Options struct {
 	Metrics prometheus.Gatherer
 	// Health describes the node; an error is why it is not well.
 	Health func(context.Context) (Health, error)
+	// Status describes the node at length; see status.go.
+	Status func(context.Context) Status
 	// Clock is the test clock, or nil in real time, where /_weir/clock is refused.
 	Clock TestClock
 	// Masters knows of the master keys. Nil answers 404 on /_weir/master-keys.
@@ -48,6 +50,7 @@ func New(o Options) http.Handler {
 		}
 		reply(w, status, health)
 	})
+	mux.HandleFunc("GET /_weir/status", func(w http.ResponseWriter, r *http.Request) { reply(w, http.StatusOK, o.Status(r.Context())) })
 	mux.HandleFunc("GET /_weir/clock", func(w http.ResponseWriter, _ *http.Request) { showClock(w, o.Clock) })
 	mux.HandleFunc("POST /_weir/clock", func(w http.ResponseWriter, r *http.Request) { moveClock(w, r, o.Clock) })
 	if o.Masters != nil {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -168,12 +169,15 @@ func (n *Node) observeLog(event disklog.Event) {
 		n.logger.Warn("background work failed and will be tried again", "work", e.Work, "err", e.Err, "in", e.Backoff)
 	case disklog.Lost:
 		m.damages.Inc()
+		n.damages.lost()
 		n.logger.Error("a segment file is missing or damaged: what it held cannot be read until it is restored", "file", e.File, "err", e.Err)
 	case disklog.PassedOver:
 		m.passedOver.Inc()
+		n.damages.pass()
 		n.logger.Warn("a reader passed over records that a repair gave up", n.damageAttrs(disklog.Damage{Log: e.Log, From: e.From, To: e.To})...)
 	case disklog.Damaged:
 		m.damages.Inc()
+		n.damages.note(e.Damage, time.Now())
 		n.logger.Error("stored bytes are damaged or missing", n.damageAttrs(e.Damage)...)
 	}
 }

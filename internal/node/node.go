@@ -60,6 +60,8 @@ type Node struct {
 	quota   *quota.Table
 	disk    *vfs.Faulty // nil but in tests of faults
 	pins    *pins
+	started time.Time // real time
+	damages damageNotes
 	store   *disklog.Store
 	control *controller.Controller
 	streams *streams.Streams
@@ -89,7 +91,7 @@ type Node struct {
 // Conflict when another process has the data directory; Denied when an address is open to others and there are no keys; Corrupt
 // when what is on disk is not what was written.
 func Start(ctx context.Context, config Config) (_ *Node, err error) {
-	n := &Node{config: config, logger: config.Logger, metrics: newMetrics(), edgeDone: make(chan struct{}), done: make(chan struct{})}
+	n := &Node{config: config, logger: config.Logger, metrics: newMetrics(), started: time.Now().UTC(), edgeDone: make(chan struct{}), done: make(chan struct{})}
 	if n.logger == nil {
 		n.logger = slog.Default()
 	}
@@ -305,7 +307,7 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })
 	}
 	if n.console != nil {
-		options := console.Options{Metrics: n.metrics.registry, Health: n.health, Masters: n.streams, Pin: n.pins.pin}
+		options := console.Options{Metrics: n.metrics.registry, Health: n.health, Masters: n.streams, Pin: n.pins.pin, Status: n.status}
 		if testClock != nil {
 			options.Clock = &steppedClock{node: n, clock: testClock}
 		}

@@ -20,10 +20,7 @@ var shardLevelMetrics = []string{
 // Source: API_EnableEnhancedMonitoring (read 2026-11). Shown by: TestEnhancedMonitoring in test/aws.
 // The answer has the metrics before and after; they count from the node's start, not from now.
 func (a *API) enableEnhancedMonitoring(c *edge.Call, in *shapes.EnableEnhancedMonitoringInput) (*shapes.EnhancedMonitoringOutput, error) {
-	if err := refuseStreamID(in.StreamId); err != nil {
-		return nil, err
-	}
-	return a.setShardMetrics(c, in.StreamName, in.StreamARN, func(now []string) []string {
+	return a.setShardMetrics(c, in.StreamName, in.StreamARN, in.StreamId, func(now []string) []string {
 		return append(now, namedMetrics(in.ShardLevelMetrics)...)
 	})
 }
@@ -32,11 +29,8 @@ func (a *API) enableEnhancedMonitoring(c *edge.Call, in *shapes.EnableEnhancedMo
 //
 // Source: API_DisableEnhancedMonitoring (read 2026-11). Shown by: TestEnhancedMonitoring in test/aws.
 func (a *API) disableEnhancedMonitoring(c *edge.Call, in *shapes.DisableEnhancedMonitoringInput) (*shapes.EnhancedMonitoringOutput, error) {
-	if err := refuseStreamID(in.StreamId); err != nil {
-		return nil, err
-	}
 	gone := namedMetrics(in.ShardLevelMetrics)
-	return a.setShardMetrics(c, in.StreamName, in.StreamARN, func(now []string) []string {
+	return a.setShardMetrics(c, in.StreamName, in.StreamARN, in.StreamId, func(now []string) []string {
 		return slices.DeleteFunc(now, func(name string) bool { return slices.Contains(gone, name) })
 	})
 }
@@ -52,8 +46,8 @@ func namedMetrics(names []shapes.MetricsName) (metrics []string) {
 	return metrics
 }
 
-func (a *API) setShardMetrics(c *edge.Call, name, streamARN *string, change func(now []string) []string) (*shapes.EnhancedMonitoringOutput, error) {
-	stream, err := a.findStream(c, textBytes(name), textBytes(streamARN))
+func (a *API) setShardMetrics(c *edge.Call, name, streamARN, streamID *string, change func(now []string) []string) (*shapes.EnhancedMonitoringOutput, error) {
+	stream, err := a.stream(c, name, streamARN, streamID)
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,7 @@ type Stats struct {
 	Logs         int
 	Journals     int   // files
 	JournalBytes int64 // of them; all that is in memory is part of it
+	JournalMost  int64 // what JournalBytes may come to: then appends wait, and are throttled
 	Segments     int
 	SegmentBytes int64
 }
@@ -294,7 +295,7 @@ func (s *Store) sortedLogs() []*log {
 func (s *Store) Stats() Stats {
 	var st Stats
 	s.mu.Lock()
-	st.Logs, st.Journals, st.JournalBytes = len(s.logs), len(s.journals), s.journalBytes
+	st.Logs, st.Journals, st.JournalBytes, st.JournalMost = len(s.logs), len(s.journals), s.journalBytes, s.journalBytesMax
 	segments := s.segments
 	s.mu.Unlock()
 	st.Segments = len(segments)
