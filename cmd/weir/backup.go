@@ -281,6 +281,9 @@ func (c *restoreCommand) Run(ctx context.Context, t *terminal) error {
 		}
 	}
 	out, err := backup.Restore(ctx, target, fs, o)
+	if err != nil && !c.DryRun {
+		_ = os.Remove(working) // if nothing is in it
+	}
 	if fault.Is(err, fault.Exists) {
 		return fmt.Errorf("%w; %s is what an earlier restore left: remove it", err, working)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/weir-stream/weir/client"
 	"github.com/weir-stream/weir/internal/backup"
@@ -210,5 +213,40 @@ func TestBackupOneAtATime(t *testing.T) {
 	}
 	if _, stderr, code := weir(t, nil, "", "backup", "--to", "ftp://bucket/x", "--data", env["DATA"]); code != exitUsage || !strings.Contains(stderr, "s3://BUCKET") {
 		t.Errorf("another scheme: exit %d, %s", code, stderr)
+	}
+}
+
+// A bucket is a place like a folder, whatever serves it.
+func TestBackupToABucket(t *testing.T) {
+	store := s3mem.New()
+	if err := store.CreateBucket("backups"); err != nil {
+		t.Fatal(err)
+	}
+	s3 := httptest.NewServer(gofakes3.New(store).Server())
+	defer s3.Close()
+	server := serverFor(t)
+	if _, stderr, code := weir(t, server, "first\nsecond\n", "put", "-c", "-q", "orders"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	env := map[string]string{"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_ENDPOINT_URL_S3": s3.URL}
+	const place = "s3://backups/weir/one"
+	for range 2 {
+		if _, stderr, code := weir(t, env, "", "backup", "--to", place, "--data", server["DATA"], "--console", server["CONSOLE"], "--keep", "1"); code != exitOK {
+			t.Fatal(stderr)
+		}
+	}
+	var all []backup.Backup
+	if stdout, stderr, code := weir(t, env, "", "backup", "--to", place, "--list", "--json"); code != exitOK || json.Unmarshal([]byte(stdout), &all) != nil || len(all) != 1 {
+		t.Errorf("%s%s", stdout, stderr)
+	}
+	to := filepath.Join(t.TempDir(), "restored")
+	if _, stderr, code := weir(t, env, "", "restore", "--from", place, "--to", to); code != exitOK {
+		t.Fatal(stderr)
+	}
+	if lines, _ := tailAll(t, to, "orders"); strings.Join(lines, " ") != "first second" {
+		t.Errorf("%q", lines)
+	}
+	if _, stderr, code := weir(t, env, "", "restore", "--from", "s3://nothing/x", "--to", to+"2"); code != exitFailed || !strings.Contains(stderr, "NoSuchBucket") {
+		t.Errorf("no bucket: exit %d, %s", code, stderr)
 	}
 }

@@ -29,5 +29,9 @@ const LastBackup = "last-backup.json"
 
 // Small are the files and directories beside Log and Control that a backup has, as far as they are there: without masterKeys nothing that opens encrypted records.
 func Small(masterKeys bool) []string {
-	return []string{Keys, Secret, TLS}
+	names := []string{Keys, Secret, TLS, Audit}
+	if masterKeys {
+		names = append(names, MasterKeys)
+	}
+	return names
 }
