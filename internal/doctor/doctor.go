@@ -19,11 +19,11 @@ import (
 	"github.com/weir-stream/weir/internal/auth"
 	"github.com/weir-stream/weir/internal/auth/secretfile"
 	"github.com/weir-stream/weir/internal/catalog"
-	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/record"
@@ -347,8 +347,11 @@ func (x *Examination) others() {
 		x.say(Finding{Kind: disklog.FileDamaged, File: file, Text: fmt.Sprintf("%s: %v", file, err)}, false)
 		x.put = append(x.put, aside{file, why})
 	}
-	if _, err := auth.OpenStore(x.options.FS, clock.Real, nil); err != nil {
+	if err := auth.Check(x.options.FS); err != nil {
 		bad(datadir.Keys, err, "no client is known until weir keys create makes a key")
+	}
+	if err := envelope.Check(x.options.FS, datadir.MasterKeys); err != nil { // it is not put aside: without it encrypted records are lost
+		x.say(Finding{Kind: disklog.FileDamaged, File: datadir.MasterKeys, Text: fmt.Sprintf("%s: %v; put your copy of it back", datadir.MasterKeys, err)}, false)
 	}
 	secret, err := secretfile.Read(x.options.FS, datadir.Secret, datadir.SecretBytes)
 	if err == nil && len(secret) != datadir.SecretBytes {
