@@ -233,7 +233,12 @@ func (s *sim) work(ctx context.Context, l *life, last bool) error {
 }
 
 // rest waits until no reshard is under way, nothing is being made or removed, and no time is due.
+//
+// Puts that were cut off may still be on their way to the disk. They share the journal with the control log, so a barrier is behind them.
 func (s *sim) rest(l *life) error {
+	if err := l.control.Barrier(l.ctx); err != nil {
+		return err
+	}
 	for {
 		state := l.control.State()
 		due, some := state.NextDeadline()
