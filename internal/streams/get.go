@@ -203,15 +203,7 @@ func millisBehind(read []batch.Record, rest *batch.Record, more bool, horizon, n
 
 // readFrom reads a chunk at position, or at the horizon when position is behind it, and says which of the two it was.
 func readFrom(ctx context.Context, log commitlog.Log, position commitlog.Position, horizon time.Time) (commitlog.Chunk, commitlog.Position, error) {
-	chunk, err := log.Read(ctx, position, windowFirst)
-	if fault.Is(err, fault.Trimmed) {
-		var bounds commitlog.Bounds
-		if bounds, err = log.Bounds(ctx); err != nil {
-			return chunk, 0, err
-		}
-		position = bounds.First
-		chunk, err = log.Read(ctx, position, windowFirst)
-	}
+	chunk, position, err := readKept(ctx, log, position)
 	if err != nil || len(chunk.Batches) == 0 {
 		return chunk, position, err
 	}
@@ -227,8 +219,23 @@ func readFrom(ctx context.Context, log commitlog.Log, position commitlog.Positio
 	if chunk.Release != nil {
 		chunk.Release()
 	}
-	chunk, err = log.Read(ctx, first, windowFirst)
-	return chunk, first, err
+	return readKept(ctx, log, first)
+}
+
+// readKept reads a chunk at position, or at the first that is kept when that is behind it, and says which of the two it was. The log may be dropping
+// records right now, and then again between being told where it begins and reading there.
+func readKept(ctx context.Context, log commitlog.Log, position commitlog.Position) (commitlog.Chunk, commitlog.Position, error) {
+	for {
+		chunk, err := log.Read(ctx, position, windowFirst)
+		if !fault.Is(err, fault.Trimmed) {
+			return chunk, position, err
+		}
+		bounds, err := log.Bounds(ctx)
+		if err != nil {
+			return chunk, position, err
+		}
+		position = max(position+1, bounds.First) // grows, so that this ends
+	}
 }
 
 // children are the shards that took over a closed shard's keys.
