@@ -25,7 +25,7 @@ func main() {
 		exit(runFloor(os.Args[2:]))
 		return
 	}
-	only := flag.String("only", "", "comma-separated tables to run: put, get, push, memory, first, restart; empty runs all")
+	only := flag.String("only", "", "comma-separated tables to run: put, get, push, reshard, connections, memory, first, restart; empty runs all")
 	seconds := flag.Int("seconds", 10, "how long each side of a comparison is driven, in seconds")
 	rounds := flag.Int("rounds", 3, "how often each comparison is repeated; the median ratio is reported")
 	gib := flag.Int("gib", 10, "how much is on disk when the restart is timed, in GiB")
@@ -112,12 +112,14 @@ func (b *bench) run(ctx context.Context, only string, gib int) error {
 		{"put", b.put},
 		{"get", b.get},
 		{"push", b.push},
+		{"reshard", b.reshard},
+		{"connections", b.connections},
 		{"memory", b.memory},
 		{"first", b.first},
 		{"restart", func(ctx context.Context) error { return b.restart(ctx, gib) }},
 	}
 	for _, name := range strings.Split(only, ",") {
-		if name != "" && !strings.Contains(" put get push memory first restart ", " "+name+" ") {
+		if name != "" && !strings.Contains(" put get push reshard connections memory first restart ", " "+name+" ") {
 			return fmt.Errorf("there is no table %q", name)
 		}
 	}
