@@ -129,6 +129,9 @@ log_level = "LEVEL"
 # Whether shards and operations are held to AWS's rates: "aws", or "off", and then as much is taken and given as the machine can.
 limits = "RATES"
 
+# How many connections there may be at once; further ones wait. The process must be allowed to open 1,000 files more (ulimit -n).
+# connections_max = 20000
+
 # Quotas of your own, by their names in docs/operate/limits.md. Counts, such as this one, hold also when limits is "off".
 # [quotas]
 # QUOTA = VALUE

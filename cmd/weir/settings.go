@@ -31,6 +31,8 @@ type settings struct {
 	LogLevel      string `toml:"log_level" json:"log_level"`
 	Limits        string `toml:"limits" json:"limits"`
 
+	ConnectionsMax int `toml:"connections_max,omitempty" json:"connections_max,omitempty"` // in the file only; 0 is the default of the node
+
 	Quotas map[string]int64 `toml:"quotas,omitempty" json:"quotas,omitempty"` // adjustable rows of the quota table, by name; in the file only
 }
 
@@ -119,7 +121,7 @@ func readFile(s settings, path string) (settings, error) {
 			line, column := malformed.Position()
 			if key := malformed.Key(); len(key) > 0 && strings.Contains(malformed.Error(), "cannot decode") {
 				what := "text in quotes"
-				if key[0] == "quotas" {
+				if key[0] == "quotas" || key[0] == "connections_max" {
 					what = "a whole number"
 				}
 				return s, fmt.Errorf("%s line %d column %d: %s must be %s", path, line, column, strings.Join(key, "."), what)
@@ -164,6 +166,9 @@ func (s settings) validate() error {
 	if s.Limits != "aws" && s.Limits != off {
 		say("limits %q is neither aws nor off", s.Limits)
 	}
+	if s.ConnectionsMax < 0 {
+		say("connections_max %d is negative", s.ConnectionsMax)
+	}
 	if _, err := quota.New(s.quotas()); err != nil {
 		wrong = append(wrong, fmt.Errorf("quotas: %w", err))
 	}
@@ -201,7 +206,7 @@ func validDurability(value string) error {
 func (s settings) config(t *terminal) node.Config {
 	c := node.Config{
 		Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(),
-		MasterKeyFile: s.MasterKeyFile, Audit: s.Audit == "on", Logger: t.logger(s.LogLevel),
+		MasterKeyFile: s.MasterKeyFile, Audit: s.Audit == "on", ConnectionsMax: s.ConnectionsMax, Logger: t.logger(s.LogLevel),
 	}
 	if s.TLSListen != off {
 		c.TLSListen = s.TLSListen

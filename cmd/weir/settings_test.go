@@ -24,7 +24,7 @@ func writeFile(t *testing.T, text string) string {
 
 // Shows that a flag goes before a variable, a variable before the file, and the file before the default.
 func TestPrecedence(t *testing.T) {
-	file := writeFile(t, "listen = \"127.0.0.1:1\"\ntls_listen = \"127.0.0.1:2\"\nconsole_listen = \"off\"\ndata_dir = \"d\"\n[quotas]\nkinesis-shards = 7\n")
+	file := writeFile(t, "listen = \"127.0.0.1:1\"\ntls_listen = \"127.0.0.1:2\"\nconsole_listen = \"off\"\ndata_dir = \"d\"\nconnections_max = 500\n[quotas]\nkinesis-shards = 7\n")
 	tr := newTrial("")
 	tr.env["WEIR_LISTEN"], tr.env["WEIR_TLS_LISTEN"], tr.env["WEIR_CONFIG"], tr.env["WEIR_LIMITS"] = "127.0.0.1:3", "127.0.0.1:4", file, "off"
 	s, err := serveSettings("", tr.terminal)
@@ -32,14 +32,14 @@ func TestPrecedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := serverFlags{Listen: "127.0.0.1:5"}.over(s)
-	want := settings{Listen: "127.0.0.1:5", TLSListen: "127.0.0.1:4", ConsoleListen: "off", DataDir: filepath.Join(filepath.Dir(file), "d"), Durability: "sync", Audit: "on", LogLevel: "info", Limits: "off", Quotas: map[string]int64{"kinesis-shards": 7}}
+	want := settings{Listen: "127.0.0.1:5", TLSListen: "127.0.0.1:4", ConsoleListen: "off", DataDir: filepath.Join(filepath.Dir(file), "d"), Durability: "sync", Audit: "on", LogLevel: "info", Limits: "off", ConnectionsMax: 500, Quotas: map[string]int64{"kinesis-shards": 7}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	if err := got.validate(); err != nil {
 		t.Error(err)
 	}
-	if c := got.config(tr.terminal); c.ConsoleListen != "" || c.TLSListen != "127.0.0.1:4" || c.Dev || c.Limits != "off" || c.Quotas[quota.Shards] != 7 {
+	if c := got.config(tr.terminal); c.ConsoleListen != "" || c.TLSListen != "127.0.0.1:4" || c.Dev || c.Limits != "off" || c.Quotas[quota.Shards] != 7 || c.ConnectionsMax != 500 {
 		t.Errorf("config %+v", c)
 	}
 	if got := environment(devSettings(), tr.getenv); got.Listen != "127.0.0.1:3" || got.DataDir != ".weir" {
@@ -62,6 +62,8 @@ func TestConfigCheck(t *testing.T) {
 		{"limits = \"some\"\n[quotas]\nkinesis-shard = 10\nkinesis-tags = 60\nkinesis-streams-creating = -1\n",
 			[]string{"neither aws nor off", `"kinesis-shard" is not one`, `"kinesis-tags" is 50 for every client`, "cannot be negative"}},
 		{"[quotas]\nkinesis-shards = \"many\"\n", []string{"line 2", "quotas.kinesis-shards must be a whole number"}},
+		{"connections_max = \"many\"\n", []string{"line 1", "connections_max must be a whole number"}},
+		{"connections_max = -1\n", []string{"connections_max -1 is negative"}},
 		{"listn = \"x\"\n\nlimit = 1\n", []string{`line 1: key "listn"`, `line 3: key "limit"`}},
 		{"listen = x\n", []string{"line 1 column"}},
 		{"listen = 5\n", []string{"line 1"}},

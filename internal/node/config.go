@@ -35,6 +35,9 @@ type Config struct {
 	MasterKeyFile string
 	// Audit writes every control call to audit/ in DataDir.
 	Audit bool
+	// ConnectionsMax is how many connections the API may have, on both listeners together. 0 is edge.ConnectionsMaxDefault. It is lowered when the process
+	// may not open as many files.
+	ConnectionsMax int
 	// Faults breaks the disk on purpose, for tests: "disk-full" refuses every write once the node is up. Dev only.
 	Faults string
 	// Logger receives what an operator should know. Nil is slog.Default.
@@ -69,6 +72,7 @@ func (c Config) Validate() error {
 		check(err != nil || console.ClockRange(at) == nil, "test clock %s: %v", c.TestClock, console.ClockRange(at))
 	}
 	check(c.Limits == "" || c.Limits == limitsAWS || c.Limits == limitsOff, "limits %q is neither aws nor off", c.Limits)
+	check(c.ConnectionsMax >= 0, "%d connections at most: cannot be negative", c.ConnectionsMax)
 	if _, err := quota.New(c.Quotas); err != nil {
 		wrong = append(wrong, err)
 	}

@@ -258,6 +258,7 @@ func (n *Node) openKeys(fs vfs.FS) (*auth.Store, error) {
 
 func (n *Node) openEdge(fs vfs.FS, keys *auth.Store, services []edge.Service) error {
 	options := edge.Options{Listen: n.config.Listen, TLSListen: n.config.TLSListen, Auth: auth.NewKeys(keys), Observe: n.metrics.observeRequest, Logger: n.logger}
+	options.ConnectionsMax = n.connectionsMax()
 	if n.config.Dev {
 		options.Auth = auth.Any{}
 	}

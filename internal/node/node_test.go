@@ -198,6 +198,7 @@ func TestValidate(t *testing.T) {
 		{"a quota", func(c *node.Config) { c.Quotas = map[quota.Name]int64{quota.Shards: 7} }, ""},
 		{"an unknown quota", func(c *node.Config) { c.Quotas = map[quota.Name]int64{"wishes": 3} }, `"wishes"`},
 		{"a quota that is fixed", func(c *node.Config) { c.Quotas = map[quota.Name]int64{quota.Tags: 60} }, "kinesis-tags"},
+		{"negative connections", func(c *node.Config) { c.ConnectionsMax = -1 }, "-1 connections"},
 		{"unknown durability", func(c *node.Config) { c.Durability = "maybe" }, `"maybe"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
