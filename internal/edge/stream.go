@@ -6,10 +6,15 @@ import (
 )
 
 // Begin starts an answer that goes on for as long as the service likes: status 200, no length. Send carries its pieces, and it ends, cleanly, when Serve
-// returns. It is Begin and Send, or Reply, or Fail.
+// returns. It is Begin and Send, or Reply, or Fail. Body is no more: the memory of a request is not kept for the minutes that its answer takes.
 //
 // A service that streams ends at Draining, and tells Watcher when it only waits.
 func (c *Call) Begin(contentType string) {
+	c.Body, c.buf = nil, nil
+	if c.reserved > 0 {
+		c.edge.bodies.Release(c.reserved)
+		c.reserved = 0
+	}
 	c.set(c.Writer.Header(), fieldContentType, "Content-Type", contentType)
 	c.Writer.WriteHeader(http.StatusOK)
 }
