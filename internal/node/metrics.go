@@ -128,6 +128,13 @@ func (m *metrics) watchDisk(fs vfs.FS) {
 	}))
 }
 
+// watchStreams adds what the streams know at any time.
+func (m *metrics) watchStreams(s *streams.Streams) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weir_subscriptions", Help: "SubscribeToShard calls that are being pushed records: one for each consumer and shard that is read. A fall means consumers that are gone.",
+	}, func() float64 { return float64(s.Subscriptions()) }))
+}
+
 func (m *metrics) observeRequest(e edge.Event) {
 	m.requests.WithLabelValues(e.Service, e.Operation, strconv.Itoa(e.Status), e.ErrorCode).Inc()
 	m.requestSeconds.WithLabelValues(e.Service, e.Operation).Observe(e.Duration.Seconds())

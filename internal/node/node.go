@@ -151,6 +151,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.metrics.registry.MustRegister(&kinesisMetrics{control: n.control, streams: n.streams, clock: now})
+	n.metrics.watchStreams(n.streams)
 	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
 	auditLog, err := n.openAudit(fs)
 	if err != nil {

@@ -155,11 +155,17 @@ func TestSubscriptionEnds(t *testing.T) {
 	sub := f.subscribe(s, "c", start)
 	sub.must()
 	came, _ := sub.background()
+	if n := f.streams.Subscriptions(); n != 1 {
+		t.Errorf("%d subscriptions", n)
+	}
 	close(sub.stop)
 	if got := <-came; !errors.Is(got.err, io.EOF) {
 		t.Errorf("stopped: %v", got.err)
 	}
 	sub.Close()
+	if n := f.streams.Subscriptions(); n != 0 {
+		t.Errorf("%d subscriptions after it was closed", n)
+	}
 
 	if _, err := f.streams.Subscribe(f.ctx, f.request(s, "c", start)); !fault.Is(err, fault.Conflict) || !strings.HasSuffix(err.Error(), "for this consumer: "+account+":s:shardId-000000000000:c") {
 		t.Errorf("at once again: %v", err)
@@ -182,6 +188,9 @@ func TestSubscriptionEnds(t *testing.T) {
 		t.Errorf("taken over: %v", got.err)
 	}
 	sub.Close()
+	if n := f.streams.Subscriptions(); n != 1 {
+		t.Errorf("%d subscriptions after a takeover", n)
+	}
 
 	second.must()
 	came, _ = second.background()

@@ -27,6 +27,7 @@ type subscribers struct {
 
 	mu     sync.Mutex // guards everything below, and every place
 	places map[subscriber]*place
+	held   int       // places with a subscription
 	left   []leaving // places without a subscription, to be forgotten when they no longer keep others out and are not overdrawn; about in order of time
 }
 
@@ -61,6 +62,8 @@ func (s *subscribers) take(sub *Subscription, dry bool) error {
 	}
 	if p.holder != nil {
 		close(p.holder.taken)
+	} else {
+		s.held++
 	}
 	p.holder, p.began = sub, now
 	sub.place = p
@@ -78,9 +81,17 @@ func (s *subscribers) leave(sub *Subscription) {
 			then = full
 		}
 		sub.place.holder = nil
+		s.held--
 		s.left = append(s.left, leaving{sub.who, then})
 	}
 	s.forget(s.clock.Now())
+}
+
+// Subscriptions is how many subscriptions there are.
+func (s *Streams) Subscriptions() int {
+	s.subscribers.mu.Lock()
+	defer s.subscribers.mu.Unlock()
+	return s.subscribers.held
 }
 
 // forget drops the places that nobody has and that keep nobody out.
