@@ -63,10 +63,11 @@ type Subscription struct {
 	beat     time.Time   // when something must be sent
 	timer    clock.Timer // for due; nil when none is running
 	due      time.Time
-	ahead    bool // there are records at position
-	sealed   bool // there are none, and the log will get no more; what is missing is the catalog's word that the shard is closed
-	watching bool // the watcher has been asked about position
-	over     bool // the last event of a closed shard has been sent
+	ahead    bool  // there are records at position
+	sealed   bool  // there are none, and the log will get no more; what is missing is the catalog's word that the shard is closed
+	watching bool  // the watcher has been asked about position
+	second   int64 // of the last continuation, since 1970
+	over     bool  // the last event of a closed shard has been sent
 
 	want chan commitlog.Position // capacity 1: where the watcher waits next
 	got  chan error              // capacity 1: how that ended
@@ -160,8 +161,9 @@ func (sub *Subscription) Read(ctx context.Context, into []batch.Record, limit in
 		e.End, e.Children = true, r.children(shard)
 		return e, nil
 	}
+	sub.second = max(sub.second, now.Unix()) // also when the clock is set back
 	e.Continuation = record.SequenceNumber{
-		ShardCreated: shard.Created.Unix(), Shard: shard.Number, Position: e.next + shard.Base - 1, ArrivalSecond: now.Unix(), Behind: true,
+		ShardCreated: shard.Created.Unix(), Shard: shard.Number, Position: e.next + shard.Base - 1, ArrivalSecond: sub.second, Behind: true,
 	}
 	return e, nil
 }

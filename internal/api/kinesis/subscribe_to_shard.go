@@ -3,6 +3,7 @@ package kinesis
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/weir-stream/weir/internal/commitlog/batch"
@@ -88,6 +89,7 @@ func (a *API) push(c *edge.Call, sub *streams.Subscription, p *pushing, stats *s
 	if c.Watcher != nil {
 		idle = c
 	}
+	room := int64(eventBytes)
 	for {
 		records, err := sub.Await(c.Ctx, c.Draining(), idle)
 		if err != nil {
@@ -97,54 +99,57 @@ func (a *API) push(c *edge.Call, sub *streams.Subscription, p *pushing, stats *s
 		if records {
 			limit = eventRecordsMax
 		}
-		if err := a.pushOne(c, sub, p, limit, stats); err != nil {
+		if room, err = a.pushOne(c, sub, p, limit, room, stats); err != nil {
 			return err
 		}
 	}
 }
 
-// pushOne sends one event. The room that it takes is that of a usual event until it is known how much is needed, and no more than the frame while the client takes it.
-func (a *API) pushOne(c *edge.Call, sub *streams.Subscription, p *pushing, limit int, stats *streams.ConsumerStats) error {
+// pushOne sends one event. It takes room before it reads, more when that turns out to be too little, and no more than the frame while the client takes it. It gives what
+// it needed, which is where the next event begins: where the log has large batches, there are more of them.
+func (a *API) pushOne(c *edge.Call, sub *streams.Subscription, p *pushing, limit int, room int64, stats *streams.ConsumerStats) (int64, error) {
 	s := a.pushes.Get().(*pushScratch)
 	defer a.putPush(s)
-	room := int64(eventBytes)
 	for {
 		if err := a.events.Acquire(c.Ctx, room); err != nil {
-			return err
+			return room, err
 		}
 		e, err := sub.Read(c.Ctx, s.records, limit)
 		if err != nil {
 			a.events.Release(room)
-			return err
+			return room, err
 		}
 		s.records = e.Records
-		if needed := min(int64(e.Held()+2*e.Bytes+frameOverhead), answerBytes); needed > room { // one large record, or a batch of many
+		needed := max(min(int64(e.Held()+2*e.Bytes+frameOverhead), answerBytes), eventBytes)
+		if needed > room { // one large record, or a batch of many
 			e.Release()
 			a.events.Release(room)
 			room = needed
 			continue
 		}
-		s.out = eventstream.Begin(s.out[:0], p.event)
+		s.out = slices.Grow(s.out[:0], e.Bytes*4/3+len(e.Records)*recordOverhead+frameOverhead)
+		s.out = eventstream.Begin(s.out, p.event)
 		s.out = p.append(s.out, &e)
 		s.out = eventstream.End(s.out, 0)
 		e.Release()
-		if needed := min(int64(cap(s.out)), room); needed < room {
-			a.events.Release(room - needed)
-			room = needed
-		}
+		held := min(int64(cap(s.out)), room)
+		a.events.Release(room - held)
 		err = c.Send(s.out)
-		a.events.Release(room)
+		a.events.Release(held)
 		stats.Pushed(&e, err == nil)
 		if err != nil {
-			return io.EOF // it is gone, or was cut
+			return needed, io.EOF // it is gone, or was cut
 		}
 		sub.Advance(e)
-		return nil
+		return needed, nil
 	}
 }
 
-// frameOverhead is what the text of an event has beside its records' data and keys, about: their names and numbers.
-const frameOverhead = 64 << 10
+// What the text of an event has beside data and keys, about: the names and numbers of a record, and everything that is not records.
+const (
+	recordOverhead = 176
+	frameOverhead  = 4 << 10
+)
 
 // putPush gives a scratch back without what the log has let go, and without what only a rare event needs.
 func (a *API) putPush(s *pushScratch) {
