@@ -127,7 +127,7 @@ func (b *bench) serve(dir string) (*process, key, error) {
 	if err != nil {
 		return nil, k, err
 	}
-	p, err := start(addr, filepath.Join(dir, "serve.log"), b.weir, "serve", "--listen", addr, "--tls-listen", "", "--console-listen", "", "--limits", "off", "--data", dir)
+	p, err := start(addr, filepath.Join(dir, "serve.log"), b.weir, "serve", "--listen", addr, "--tls-listen", "off", "--console-listen", "off", "--limits", "off", "--data", dir)
 	return p, k, err
 }
 
