@@ -83,7 +83,7 @@ func (a *API) subscribeToShard(c *edge.Call) error {
 // push sends event after event. It returns why there are no more: io.EOF when nobody need be told.
 //
 // Sketch, a record of 1 KiB: the log's own bytes are read where they lie, written once as base64 (1.4 KiB) into the frame, passed over once for its checksum, copied by the
-// kernel. Nothing is allocated for a record; a push of a few allocates the response of the log's wait and a timer now and then.
+// kernel. Nothing is allocated for a record; a push of a few allocates what the log's wait does, and a timer now and then.
 func (a *API) push(c *edge.Call, sub *streams.Subscription, p *pushing, stats *streams.ConsumerStats) error {
 	var idle streams.Idle
 	if c.Watcher != nil {
