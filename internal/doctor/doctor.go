@@ -230,8 +230,9 @@ func (x *Examination) readControl(ctx context.Context) error {
 	replay := fold.NewReplay(datadir.ControlName, m)
 	for _, file := range slices.Backward(files) {
 		name := path.Join(datadir.Control, file.Name)
-		restored, err := replay, file.Err
+		err := file.Err
 		if err == nil && x.snapshot == 0 {
+			var restored *fold.Replay
 			if restored, err = fold.Restore(x.options.FS, datadir.Control, file.Name, datadir.ControlName, m); err == nil {
 				replay, x.snapshot = restored, file.Next
 			}

@@ -172,7 +172,7 @@ func (sub *Subscription) Read(ctx context.Context, into []batch.Record, limit in
 func (sub *Subscription) Advance(e Event) {
 	if e.next != sub.position && sub.watching { // the watcher has been asked about another place; its answer tells nothing any more
 		sub.watching = false
-		<-sub.got // it is there, or about to be: there are records where it was asked
+		<-sub.got //nolint:errcheck // it is there, or about to be: there are records where it was asked
 	}
 	sub.position, sub.over = e.next, e.End
 	sub.ahead = e.MillisBehind > 0

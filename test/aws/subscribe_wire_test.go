@@ -3,6 +3,7 @@ package aws
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -81,7 +82,7 @@ func TestEventFrames(t *testing.T) {
 	if want := `{"message":"Consumer c of stream framed under account ` + s.account + ` not found."}`; string(payload) != want {
 		t.Errorf("the exception is %s, want %s", payload, want)
 	}
-	if got, err := next(); err != io.EOF {
+	if got, err := next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the exception: %+v, %v", got, err)
 	}
 }

@@ -25,7 +25,9 @@ func serve(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(n.Addr())
+	if _, err := fmt.Fprintln(os.Stdout, n.Addr()); err != nil {
+		return err
+	}
 	<-n.Done()
 	return n.Err()
 }

@@ -89,11 +89,11 @@ func (o *operator) command(l *life, s *catalog.Stream) catalog.Command {
 	case 0:
 		return o.other(l)
 	case 1:
-		if hours := 24 * (1 + r.IntN(3)); hours < s.RetentionHours {
+		hours := 24 * (1 + r.IntN(3))
+		if hours < s.RetentionHours {
 			return catalog.DecreaseRetention{Account: account, Region: region, Name: o.stream, Hours: hours}
-		} else {
-			return catalog.IncreaseRetention{Account: account, Region: region, Name: o.stream, Hours: hours}
 		}
+		return catalog.IncreaseRetention{Account: account, Region: region, Name: o.stream, Hours: hours}
 	case 2:
 		o.moveClock(l)
 		return nil

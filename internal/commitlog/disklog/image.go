@@ -429,9 +429,7 @@ func (im *Image) gaps(l *log) []interval {
 	var gaps []interval
 	reached := l.now.first
 	look := func(first, next commitlog.Position) {
-		for _, p := range l.givenUp.without(interval{reached, first}) {
-			gaps = append(gaps, p)
-		}
+		gaps = append(gaps, l.givenUp.without(interval{reached, first})...)
 		reached = max(reached, next)
 	}
 	for _, e := range l.extents {

@@ -241,13 +241,15 @@ func (l *log) PositionAt(ctx context.Context, t time.Time) (commitlog.Position, 
 		}
 		reached = max(reached, e.next)
 	}
-	for next := reached; ; reached = next {
-		if next, err = l.hole(reached, tail, now); err != nil {
+	for {
+		next, err := l.hole(reached, tail, now)
+		if err != nil {
 			return 0, err
 		}
 		if next == reached {
 			break
 		}
+		reached = next
 	}
 	p, err := positionInTail(tail, now.first, millis)
 	if err == nil && p < 0 {
