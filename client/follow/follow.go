@@ -84,6 +84,10 @@ type File struct {
 	tail   []byte   // the bytes before offset, at most tailBytesMax
 	seen   []byte   // the beginning of an unfinished line at offset, at most tailBytesMax; it must still be there next time
 	last   Position // behind the last line that was handed out; kept when a newer generation is opened
+	// listed are the files that there were when a generation was opened at its beginning; nil once something of it has been read. Until then nothing tells
+	// whether the live file is still what was opened: it may have been copied away, truncated and filled again, and only the copy, a file that is not
+	// listed, shows it.
+	listed []generation
 }
 
 // New follows path, which need not exist yet.
@@ -186,6 +190,7 @@ func (f *File) begin() (bool, error) {
 			continue // a copy in the making, before the truncation
 		}
 		err := f.reopen(g.path)
+		f.listed = all
 		return f.open != nil, err
 	}
 	return false, nil
@@ -201,7 +206,7 @@ func (f *File) reopen(path string) error {
 	if err != nil {
 		return err
 	}
-	f.open, f.offset, f.tail, f.seen = file, 0, nil, nil
+	f.open, f.offset, f.tail, f.seen, f.listed = file, 0, nil, nil, nil
 	return nil
 }
 
@@ -259,6 +264,12 @@ func (f *File) read(sizeBytes int, final bool) (batch Batch, intact bool, err er
 		} else if info.Size() < f.offset+int64(n-len(f.tail)) {
 			return Batch{}, false, nil
 		}
+		if copied, err := f.copiedAway(); err != nil || copied != nil {
+			return Batch{}, false, err
+		}
+		if n > 0 {
+			f.listed = nil
+		}
 		fresh := buf[len(f.tail):]
 		end := bytes.LastIndexByte(fresh, '\n') + 1
 		if final && len(fresh) < want {
@@ -288,8 +299,37 @@ func (f *File) read(sizeBytes int, final bool) (batch Batch, intact bool, err er
 	}
 }
 
+// copiedAway is the copy that has what the live file held when it was opened, if nothing of it has been read yet and it holds something else by now.
+func (f *File) copiedAway() (*generation, error) {
+	if f.listed == nil {
+		return nil, nil
+	}
+	all, err := generations(f.path)
+	if err != nil || len(all) == 0 || !all[len(all)-1].live {
+		return nil, err // renamed: what is open stays what it is
+	}
+	if now, err := f.open.Stat(); err != nil || !os.SameFile(now, all[len(all)-1].info) {
+		return nil, err
+	}
+	for i := range all[:len(all)-1] {
+		g := &all[i]
+		listed := slices.ContainsFunc(f.listed, func(old generation) bool { return os.SameFile(old.info, g.info) })
+		if !listed && g.info.Size() > 0 && !isPrefix(g.path, f.path) { // a prefix is a copy in the making, before the truncation
+			return g, nil
+		}
+	}
+	return nil, nil
+}
+
 // truncated finds the copy that holds what the live file no longer does, and goes on there.
 func (f *File) truncated() error {
+	if copied, err := f.copiedAway(); err != nil || copied != nil {
+		if err != nil {
+			return err
+		}
+		f.notice(false, "truncated; its lines are in "+copied.path)
+		return f.reopen(copied.path)
+	}
 	all, err := generations(f.path)
 	if err != nil {
 		return err
@@ -336,6 +376,7 @@ func (f *File) advance(sizeBytes int) (batch Batch, moved bool, err error) {
 	if err := f.reopen(next.path); err != nil {
 		return Batch{}, false, err
 	}
+	f.listed = all
 	if f.open == nil {
 		// Renamed once more between the listing and the opening. Begin again from what was read last.
 		last := f.last

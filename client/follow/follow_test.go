@@ -260,3 +260,40 @@ func TestRotationAtRandom(t *testing.T) {
 		})
 	}
 }
+
+// A file that is copied away, truncated and filled again between its opening and the first read of it is read from the copy: nothing is lost.
+func TestCopiedAwayBeforeTheFirstRead(t *testing.T) {
+	w := newWorld(t, Options{Rotated: true})
+	write := func(path, text string) {
+		t.Helper()
+		must(t, os.WriteFile(path, []byte(text), 0o666))
+	}
+	write(w.path+".1", "first\n")
+	write(w.path, "second\n")
+	for _, want := range []string{"first"} {
+		batch, err := w.file.Poll(1 << 10)
+		must(t, err)
+		if got := string(slices.Concat(batch.Lines...)); got != want {
+			t.Fatalf("read %q, want %q", got, want)
+		}
+	}
+	opened, _, err := w.file.advance(1 << 10) // the live file is open, and nothing of it is read
+	must(t, err)
+	if len(opened.Lines) > 0 {
+		t.Fatalf("advance read %q", opened.Lines)
+	}
+	must(t, os.Rename(w.path+".1", w.path+".2"))
+	write(w.path+".1", "second\n")
+	write(w.path, "third, which is longer\n") // truncates
+	var got []string
+	for range 3 {
+		batch, err := w.file.Poll(1 << 10)
+		must(t, err)
+		for _, line := range batch.Lines {
+			got = append(got, string(line))
+		}
+	}
+	if !slices.Equal(got, []string{"second", "third, which is longer"}) || len(w.lost) > 0 {
+		t.Errorf("read %q, lost %q", got, w.lost)
+	}
+}
