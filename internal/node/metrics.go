@@ -177,7 +177,7 @@ func (n *Node) observeLog(event disklog.Event) {
 	case disklog.Lost:
 		m.damages.Inc()
 		n.damages.lost()
-		n.logger.Error("a segment file is missing or damaged: what it held cannot be read until it is restored", "file", e.File, "err", e.Err)
+		n.logger.Error("a file of the log is missing or damaged: what it held cannot be read until it is restored", "file", e.File, "err", e.Err)
 	case disklog.PassedOver:
 		m.passedOver.Inc()
 		n.damages.pass()

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
@@ -23,15 +24,18 @@ type pins struct {
 	store *disklog.Store
 	clock clock.Clock
 
-	held sync.Mutex // while there is a pin; only ever tried
+	held chan struct{} // capacity 1: full while there is a pin
 }
+
+// pinWait is how long a pin waits for the one before it: a client that has just gone is noticed a moment later.
+const pinWait = time.Second
 
 // pinName is the one pin that there may be.
 const pinName = datadir.Pins + "/backup"
 
 // openPins removes what an earlier run has left.
 func openPins(fs vfs.FS, data string, store *disklog.Store, now clock.Clock) (*pins, error) {
-	p := &pins{fs: fs, data: data, store: store, clock: now}
+	p := &pins{fs: fs, data: data, store: store, clock: now, held: make(chan struct{}, 1)}
 	return p, fault.Wrap(removeAll(fs, datadir.Pins), "remove old pins")
 }
 
@@ -41,13 +45,19 @@ const pinTries = 10
 // pin takes the snapshots first and the logs after them, so that the control log reaches the snapshots. Should a newer snapshot have let the control log be trimmed in between,
 // it begins again.
 func (p *pins) pin(ctx context.Context) (pin console.Pin, err error) {
-	if !p.held.TryLock() {
+	timer := time.NewTimer(pinWait)
+	defer timer.Stop()
+	select {
+	case p.held <- struct{}{}:
+	case <-timer.C:
 		return pin, fault.New(fault.Conflict, "another backup is being made")
+	case <-ctx.Done():
+		return pin, ctx.Err()
 	}
 	defer func() {
 		if err != nil {
 			_ = removeAll(p.fs, pinName)
-			p.held.Unlock()
+			<-p.held
 		}
 	}()
 	if pin.Data, err = filepath.Abs(p.data); err != nil {
@@ -66,7 +76,7 @@ func (p *pins) pin(ctx context.Context) (pin console.Pin, err error) {
 		if same {
 			pin.Release = sync.OnceFunc(func() {
 				_ = removeAll(p.fs, pinName) // what stays is removed by the next pin or start
-				p.held.Unlock()
+				<-p.held
 			})
 			return pin, nil
 		}

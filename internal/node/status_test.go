@@ -2,7 +2,10 @@ package node_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,5 +50,17 @@ func TestStatus(t *testing.T) {
 	}
 	if len(s.Streams) != 1 || s.Streams[0].IncomingRecords != 1 || s.Streams[0].Shards.Open != 1 {
 		t.Errorf("%+v", s.Streams)
+	}
+}
+
+// What a kill during a backup has left is gone after the next start.
+func TestOldPinsAreRemoved(t *testing.T) {
+	config := devConfig(t.TempDir())
+	left := filepath.Join(config.DataDir, "pins", "backup", "log")
+	must(t, os.MkdirAll(left, 0o700))
+	must(t, os.WriteFile(filepath.Join(left, "segment-0000000000000001"), []byte("held"), 0o600))
+	start(t, config)
+	if _, err := os.Stat(filepath.Join(config.DataDir, "pins")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
 	}
 }

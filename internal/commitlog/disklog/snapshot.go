@@ -8,11 +8,14 @@ import (
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
-// A pin is a second directory with the same files under second names: what the store held at one moment, for as long as somebody needs it. The files are those that
-// nothing writes to any more. So a pin costs no copying, and room only for what the store itself would have deleted meanwhile.
+// A pin is a second directory with the same files under second names: what the store held at one moment, for as long as somebody needs it. A pin costs no copying, no
+// pause, and room only for what the store itself would have deleted meanwhile.
 //
-// Why it is one moment: the manifest on the disk and the journal files from its first one on are, at any time, what Open would begin with. Pin ends the journal file
-// that is being written and takes all before it. Nothing replaces the manifest or deletes a file meanwhile, since structure is held.
+// Why it is one moment: the manifest on the disk and the journal files from its first one on are, at any time, what Open would begin with, and structure is held, so that
+// nothing replaces the manifest or deletes a file while they are linked. Everything acknowledged is in those files. The youngest of them goes on being written, at its end:
+// who reads it later finds what a crash at that moment would have left, which is a beginning of what was appended, in order, without a gap.
+//
+// Ending the youngest file first was dropped: on a device that is nearly full there is no room for the next one, and a backup would be what stops the puts.
 
 // Pin gives everything that was acknowledged before it began, and perhaps a little more, a second name in the directory to, which exists and is empty. What is
 // there is a directory of logs that Examine reads and Open opens, from a copy. It need not survive a crash, and is not made to.
@@ -21,53 +24,32 @@ import (
 func (s *Store) Pin(to string) error {
 	s.structure.Lock()
 	defer s.structure.Unlock()
-	if err := s.ask(true); err != nil {
-		return fault.Wrap(err, "pin")
+	if s.stopped.Load() {
+		return errClosed()
 	}
 	s.mu.Lock()
 	journals, segments := slices.Clone(s.journals), s.segments
 	s.mu.Unlock()
-	link := func(name string) error { return s.fs.Link(s.path(name), path.Join(to, name)) }
+	link := func(name string) error {
+		return fault.Wrap(s.fs.Link(s.path(name), path.Join(to, name)), "pin")
+	}
 	if err := link(manifestName); err != nil {
-		return fault.Wrap(err, "pin")
+		return err
 	}
 	if err := link(lostName); err != nil && !fault.Is(err, fault.NotFound) {
-		return fault.Wrap(err, "pin")
+		return err
 	}
 	for _, seg := range segments {
 		if err := link(seg.name()); err != nil && !(seg.lost && fault.Is(err, fault.NotFound)) {
-			return fault.Wrap(err, "pin")
+			return err
 		}
 	}
-	youngest := journals[len(journals)-1]
-	for _, j := range journals[:len(journals)-1] {
+	for _, j := range journals {
 		if err := link(journalName(j.number)); err != nil {
-			return fault.Wrap(err, "pin")
+			return err
 		}
 	}
-	// Of the youngest, which is being written, the header: the manifest may say that it exists, and it bounds the one before it.
-	return fault.Wrap(copyHead(s.fs, s.path(journalName(youngest.number)), path.Join(to, journalName(youngest.number))), "pin")
-}
-
-func copyHead(fs vfs.FS, from, to string) error {
-	f, err := fs.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	head := make([]byte, journalHeaderSize)
-	if err := readFull(f, head, 0); err != nil {
-		return err
-	}
-	out, err := fs.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = out.WriteAt(head, 0)
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return nil
 }
 
 // Files are the names in a directory of logs that a copy of it needs: the manifest first, then what it names. Nobody may write to the directory meanwhile: the caller
