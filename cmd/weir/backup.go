@@ -32,6 +32,7 @@ type backupCommand struct {
 	Keep       int    `help:"Remove the oldest backups beyond so many. Else all stay." placeholder:"N"`
 	MasterKeys bool   `help:"Take the master keys of encryption, too: who reads the backup can then read every record."`
 	List       bool   `help:"List the backups that are there, and make none."`
+	Verify     bool   `help:"Read every file of every backup there and hold it against its checksum, and make none."`
 	DryRun     bool   `help:"Say what would be copied and removed."`
 	JSON       bool   `name:"json" help:"Print JSON."`
 }
@@ -48,9 +49,15 @@ func (c *backupCommand) Run(ctx context.Context, t *terminal) error {
 	if c.Keep < 0 {
 		return usagef("--keep %d: at least 1, or without it all stay", c.Keep)
 	}
-	target, err := c.open(ctx, t, c.To, !c.List && !c.DryRun)
+	if c.List && c.Verify {
+		return usagef("--list and --verify are two commands")
+	}
+	target, err := c.open(ctx, t, c.To, !c.List && !c.Verify && !c.DryRun)
 	if err != nil {
 		return err
+	}
+	if c.Verify {
+		return c.verify(ctx, t, target)
 	}
 	if c.List {
 		return c.list(ctx, t, target)
@@ -217,6 +224,27 @@ func (c *backupCommand) list(ctx context.Context, t *terminal, target backup.Tar
 		cells = append(cells, []string{b.ID, b.From.Format(time.RFC3339), b.Taken.Format(time.RFC3339), sizeText(float64(b.Bytes)), fmt.Sprint(len(b.Files)), map[bool]string{false: "no", true: "yes"}[b.MasterKeys]})
 	}
 	t.table(cells)
+	return nil
+}
+
+func (c *backupCommand) verify(ctx context.Context, t *terminal, target backup.Target) error {
+	v, err := backup.Verify(ctx, target, bytesProgress(t, c.JSON, "verified"))
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := t.json(v); err != nil {
+			return err
+		}
+	} else {
+		for _, text := range v.Wrong {
+			fmt.Fprintln(t.out, t.paint(red, "damage"), text)
+		}
+		fmt.Fprintf(t.out, "%s: %s in %s read, %d of them wrong\n", counted(v.Backups, "backup"), sizeText(float64(v.Bytes)), counted(v.Files, "file"), len(v.Wrong))
+	}
+	if len(v.Wrong) > 0 {
+		return errQuiet
+	}
 	return nil
 }
 

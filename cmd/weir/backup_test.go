@@ -239,6 +239,9 @@ func TestBackupToABucket(t *testing.T) {
 	if stdout, stderr, code := weir(t, env, "", "backup", "--to", place, "--list", "--json"); code != exitOK || json.Unmarshal([]byte(stdout), &all) != nil || len(all) != 1 {
 		t.Errorf("%s%s", stdout, stderr)
 	}
+	if stdout, stderr, code := weir(t, env, "", "backup", "--to", place, "--verify"); code != exitOK || !strings.Contains(stdout, "0 of them wrong") {
+		t.Errorf("%s%s", stdout, stderr)
+	}
 	to := filepath.Join(t.TempDir(), "restored")
 	if _, stderr, code := weir(t, env, "", "restore", "--from", place, "--to", to); code != exitOK {
 		t.Fatal(stderr)

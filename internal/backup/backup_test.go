@@ -319,10 +319,17 @@ func TestDamagedPlace(t *testing.T) {
 			_, err = f.WriteAt(b[:], e.Size/2)
 			must(t, err)
 			must(t, f.Close())
+			v, err := backup.Verify(t.Context(), backup.NewDir(spoilt), nil)
+			if folder == "objects" && (err != nil || len(v.Wrong) != 1) || folder == "backups" && !fault.Is(err, fault.Corrupt) {
+				t.Errorf("%s: verified %+v, %v", e.Name, v, err)
+			}
 			if _, err := backup.Restore(t.Context(), backup.NewDir(spoilt), vfs.NewMem(), backup.RestoreOptions{}); !fault.Is(err, fault.Corrupt) {
 				t.Errorf("%s: %v", e.Name, err)
 			}
 			must(t, spoilt.Remove(e.Name))
+			if v, err := backup.Verify(t.Context(), backup.NewDir(spoilt), nil); folder == "objects" && (err != nil || len(v.Wrong) != 1) {
+				t.Errorf("%s is gone: verified %+v, %v", e.Name, v, err)
+			}
 			_, err = backup.Restore(t.Context(), backup.NewDir(spoilt), vfs.NewMem(), backup.RestoreOptions{})
 			if !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s is gone: %v", e.Name, err)
