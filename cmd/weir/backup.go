@@ -340,6 +340,11 @@ func (c *restoreCommand) Run(ctx context.Context, t *terminal) error {
 		fmt.Fprintf(t.out, "to the moment %s; records that retention removed between then and the backup are not in it\n", out.At.Format(time.RFC3339Nano))
 	}
 	if out.Report != nil {
+		for _, f := range out.Report.Notes {
+			if f.Kind == disklog.MasterKeyElsewhere {
+				fmt.Fprintln(t.out, f.Text)
+			}
+		}
 		fmt.Fprintf(t.out, "%s is sound: %s, %s\n", c.To, counted(out.Report.Streams, "stream"), counted(int(out.Report.Checked.Records), "record"))
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
@@ -251,5 +252,46 @@ func TestBackupToABucket(t *testing.T) {
 	}
 	if _, stderr, code := weir(t, env, "", "restore", "--from", "s3://nothing/x", "--to", to+"2"); code != exitFailed || !strings.Contains(stderr, "NoSuchBucket") {
 		t.Errorf("no bucket: exit %d, %s", code, stderr)
+	}
+}
+
+// A backup has no master keys unless it is told to: without them a restored directory says which ones it needs, and with them it reads as before.
+func TestBackupOfEncryptedRecords(t *testing.T) {
+	env := serverFor(t)
+	dir := t.TempDir()
+	api, err := client.NewKinesis(client.Options{Endpoint: env["AWS_ENDPOINT_URL"], Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.EnsureStream(t.Context(), api, "orders", 1); err != nil {
+		t.Fatal(err)
+	}
+	_, err = api.StartStreamEncryption(t.Context(), &kinesis.StartStreamEncryptionInput{StreamName: aws.String("orders"), EncryptionType: types.EncryptionTypeKms, KeyId: aws.String("alias/aws/kinesis")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := weir(t, env, "sealed\n", "put", "-q", "orders"); code != exitOK {
+		t.Fatal(stderr)
+	}
+	for _, row := range []struct {
+		args  []string
+		needs bool
+	}{{nil, true}, {[]string{"--master-keys"}, false}} {
+		place, to := filepath.Join(dir, fmt.Sprint("place", row.needs)), filepath.Join(dir, fmt.Sprint("restored", row.needs))
+		if _, stderr, code := weir(t, nil, "", append([]string{"backup", "--to", place, "--data", env["DATA"], "--console", env["CONSOLE"]}, row.args...)...); code != exitOK {
+			t.Fatal(stderr)
+		}
+		stdout, stderr, code := weir(t, nil, "", "restore", "--from", place, "--to", to)
+		if code != exitOK || strings.Contains(stdout, "stream orders") != row.needs || strings.Contains(stdout, "aws/kinesis:1") != row.needs {
+			t.Errorf("%v: %s%s", row.args, stdout, stderr)
+		}
+		if !row.needs {
+			if lines, _ := tailAll(t, to, "orders"); strings.Join(lines, " ") != "sealed" {
+				t.Errorf("%q", lines)
+			}
+		}
+	}
+	if stdout, stderr, code := weir(t, nil, "", "status", "--console", env["CONSOLE"], "--window", "0s"); code != exitOK || !strings.Contains(stdout, "alias/aws/kinesis") {
+		t.Errorf("%s%s", stdout, stderr)
 	}
 }

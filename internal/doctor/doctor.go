@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-stream/weir/internal/auth"
@@ -342,6 +343,23 @@ func (x *Examination) compare() {
 	}
 }
 
+// missingMasters notes the streams whose records cannot be opened with the master keys that are here. They may be elsewhere: the configuration says where, and the server tells.
+func (x *Examination) missingMasters(here []string) {
+	for stream := range x.state.All() {
+		var missing []string
+		for _, k := range stream.DataKeys {
+			if !slices.Contains(here, k.Master) && !slices.Contains(missing, k.Master) {
+				missing = append(missing, k.Master)
+			}
+		}
+		if len(missing) > 0 {
+			x.say(Finding{Kind: disklog.MasterKeyElsewhere, Stream: stream.Name, Account: stream.Account, Region: stream.Region, Text: fmt.Sprintf(
+				"stream %s (account %s, %s): records are sealed under master key %s, which is not in %s: they can be read only with it",
+				stream.Name, stream.Account, stream.Region, strings.Join(missing, ", "), datadir.MasterKeys)}, true)
+		}
+	}
+}
+
 // others looks at the files beside the logs.
 func (x *Examination) others() {
 	bad := func(file string, err error, why string) {
@@ -351,8 +369,11 @@ func (x *Examination) others() {
 	if err := auth.Check(x.options.FS); err != nil {
 		bad(datadir.Keys, err, "no client is known until weir keys create makes a key")
 	}
-	if err := envelope.Check(x.options.FS, datadir.MasterKeys); err != nil { // it is not put aside: without it encrypted records are lost
+	masters, err := envelope.Check(x.options.FS, datadir.MasterKeys)
+	if err != nil { // it is not put aside: without it encrypted records are lost
 		x.say(Finding{Kind: disklog.FileDamaged, File: datadir.MasterKeys, Text: fmt.Sprintf("%s: %v; put your copy of it back", datadir.MasterKeys, err)}, false)
+	} else {
+		x.missingMasters(masters)
 	}
 	secret, err := secretfile.Read(x.options.FS, datadir.Secret, datadir.SecretBytes)
 	if err == nil && len(secret) != datadir.SecretBytes {

@@ -60,6 +60,9 @@ const (
 	GivenUp        FindingKind = "given-up" // note: positions that an earlier repair gave up
 )
 
+// MasterKeyElsewhere is a note of those who know encryption: the key that records are sealed under is not in the directory.
+const MasterKeyElsewhere FindingKind = "master-key"
+
 // Finding is one thing that is wrong, or, as a note, worth knowing.
 type Finding struct {
 	Kind FindingKind
