@@ -36,8 +36,8 @@ type Options struct {
 	// HeaderBytesMax is the largest request header. 64 KiB.
 	HeaderBytesMax int
 	// ConnectionsMax is how many connections there may be, on both listeners together. Further ones wait in the kernel. 20,000: the pools of ten
-	// thousand clients that mostly idle leave as many for those at work, and an idle connection takes about 13 kB (test/bench, connections), so that
-	// all of them together take less than 300 MB.
+	// thousand clients that mostly idle leave as many for those at work, and an idle connection takes 12 to 16 kB (test/bench, connections), so that
+	// all of them together take about 300 MB.
 	ConnectionsMax int
 
 	// HeaderTimeout is how long a client may take for its TLS handshake, and for the header of a request. 10 s.

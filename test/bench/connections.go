@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -126,11 +127,12 @@ func gather(ctx context.Context, addr string, k key) (*crowd, error) {
 	var dialing sync.WaitGroup
 	for range dialersAtOnce {
 		dialing.Go(func() {
+			reader := bufio.NewReader(nil)
 			for i := int(next.Add(1)) - 1; i < len(c.conns) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				one, err := dial(addr)
-				if err == nil {
-					c.conns[i] = one.Conn
-					_, err = one.do(request)
+				var err error
+				if c.conns[i], err = net.Dial("tcp", addr); err == nil {
+					reader.Reset(c.conns[i])
+					_, err = (&conn{Conn: c.conns[i], r: reader}).do(request)
 				}
 				if err != nil {
 					failures <- fmt.Errorf("connection %d: %w", i, err)
