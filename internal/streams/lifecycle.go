@@ -16,8 +16,10 @@ const (
 	// logsAtOnce is how many logs are made or deleted at the same time: enough of them share each sync that a stream of
 	// 10,000 shards is made in a few hundred.
 	logsAtOnce = 256
-	// retryPause is how long to wait after a failure, such as a full disk, before trying again.
-	retryPause = time.Second
+	// After a failure, such as a full disk, Run waits retryFirst before it tries again, and twice as long each time up to retryMost. The first are short
+	// because puts may be waiting for shards that take over.
+	retryFirst = 10 * time.Millisecond
+	retryMost  = time.Second
 )
 
 // Run keeps the logs in step with the streams that the catalog says exist, until ctx ends: it makes the logs of a CREATING stream and reports
@@ -27,18 +29,21 @@ const (
 // the same again: making a log that is there, and removing one that is not, are no errors.
 func (s *Streams) Run(ctx context.Context, logger *slog.Logger) error {
 	state := s.control.State()
+	pause := retryFirst
 	for done := int64(-1); ; { // changes up to version done have been carried out
 		if err := s.settle(ctx, state, done); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			logger.Warn("streams: a stream's logs are not in step; trying again", "err", err)
-			if clock.Sleep(ctx, s.backoff, retryPause) != nil {
+			if clock.Sleep(ctx, s.backoff, pause) != nil {
 				return nil
 			}
+			pause = min(2*pause, retryMost)
 			state = s.control.State()
 			continue
 		}
+		pause = retryFirst
 		done = state.Version()
 		s.settled.Store(done)
 		var err error
