@@ -111,6 +111,12 @@ func TestCheck(t *testing.T) {
 		{"what expired is missed by nobody", func(h *History) {
 			h.Horizon, h.Final[0], h.Readers[0].Steps = begin.Unix(), nil, slices.DeleteFunc(h.Readers[0].Steps, func(s Step) bool { return s.Kind == Saw && s.Shard == 0 })
 		}, ""},
+		{"what is spread has no order and no place", func(h *History) {
+			h.Spread = true
+			h.again("l0", 0, 5)
+			h.again("u1", 1, 3)
+			h.Views[2][0].End, h.Views[3][0].End, h.Views[3][1].End = 9, 9, 9
+		}, ""},
 		{"lost", func(h *History) { h.Final[3], h.Readers = h.Final[3][:1], nil }, "u2 is lost"},
 		{"lost in the middle", func(h *History) { h.Final[0], h.Readers = slices.Delete(h.Final[0], 1, 2), nil }, "u0 is lost"},
 		{"doubled in a shard", func(h *History) {

@@ -27,6 +27,8 @@ type History struct {
 	Views []View
 	// Final is what is in each shard in the end, read from the beginning in one go after the last restart.
 	Final map[uint32][]Sighting
+	// Spread says that the stream gives records to shards as it likes (AUTO): a record may be in any, and no order is promised.
+	Spread bool
 	// Horizon is the arrival second up to which records may have expired by the end; nobody is blamed for their absence.
 	Horizon int64
 }

@@ -98,6 +98,7 @@ type sim struct {
 	clock    *clock.Manual
 	events   *events
 	progress progress
+	limited  bool // shards take only so much a second
 	streams  []*tracked
 	lives    []string // how each ended
 
@@ -112,6 +113,7 @@ type tracked struct {
 	name     string
 	mode     catalog.Mode
 	shards   int
+	spread   bool // records are given to shards evenly
 	writers  []*writer
 	readers  []*reader
 	operator *operator
@@ -126,8 +128,10 @@ func newSim(seed uint64) *sim {
 	s := &sim{rand: r, clock: clock.NewManual(time.Date(2026, 11, 18, 13, 0, 0, 0, time.UTC)), events: &events{faults: r.IntN(3) == 0}}
 	s.progress.changed = make(chan struct{})
 	days := r.IntN(3) == 0
+	s.limited = r.IntN(4) == 0
 	for _, t := range []*tracked{{name: "tolls", mode: catalog.Provisioned}, {name: "meters", mode: catalog.OnDemand}} {
 		t.shards = 1 + r.IntN(5)
+		t.spread = t.mode == catalog.OnDemand && r.IntN(3) == 0
 		for i := range 2 + r.IntN(2) {
 			t.writers = append(t.writers, newWriter(s, t.name, i, fork()))
 		}
@@ -167,7 +171,7 @@ func (s *sim) withSurprises(err error) []string { return append(s.surprises, err
 
 // life is one incarnation of the node; it gives the disk to the next. The last one is not killed: when enough has been written, everything comes to rest.
 func (s *sim) life(ctx context.Context, disk *vfs.Mem, last bool) (*vfs.Mem, error) {
-	l, err := beginLife(ctx, disk, s.clock, s.events, s.rand)
+	l, err := beginLife(ctx, disk, s)
 	if err != nil {
 		if !s.events.failed() {
 			_ = l.close()
@@ -189,7 +193,11 @@ func (s *sim) life(ctx context.Context, disk *vfs.Mem, last bool) (*vfs.Mem, err
 func (s *sim) work(ctx context.Context, l *life, last bool) error {
 	for _, t := range s.streams {
 		if l.stream(t.name) == nil {
-			err := l.control.Propose(l.ctx, catalog.CreateStream{Account: account, Region: region, Name: t.name, Mode: t.mode, ShardCount: t.shards})
+			command := catalog.CreateStream{Account: account, Region: region, Name: t.name, Mode: t.mode, ShardCount: t.shards}
+			if t.spread {
+				command.Distribution = catalog.Auto
+			}
+			err := l.control.Propose(l.ctx, command)
 			s.surprised(l, err, "create", fault.Unavailable, fault.Full, fault.Throttled)
 		}
 		if _, err := l.await(l.ctx, t.name, func(s *catalog.Stream) bool { return s != nil && s.Status != catalog.Creating }); err != nil {
@@ -276,7 +284,7 @@ func (s *sim) surprised(l *life, err error, what string, expected ...fault.Kind)
 
 // lastReading opens the disk once more, reads every shard from its beginning, and completes the histories.
 func (s *sim) lastReading(ctx context.Context, disk *vfs.Mem) error {
-	l, err := beginLife(ctx, disk, s.clock, s.events, s.rand)
+	l, err := beginLife(ctx, disk, s)
 	if err != nil {
 		_ = l.close()
 		return err
@@ -297,7 +305,7 @@ func (s *sim) lastReading(ctx context.Context, disk *vfs.Mem) error {
 			return fault.New(fault.NotFound, "stream %s is gone", t.name)
 		}
 		t.views = append(t.views, stream.Shards)
-		t.history = History{Views: t.views, Final: make(map[uint32][]Sighting), Horizon: stream.Horizon(s.clock.Now()).Unix()}
+		t.history = History{Views: t.views, Final: make(map[uint32][]Sighting), Spread: t.spread, Horizon: stream.Horizon(s.clock.Now()).Unix()}
 		for _, w := range t.writers {
 			t.history.Attempts = append(t.history.Attempts, w.attempts...)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/weir-stream/weir/internal/controller"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/quota"
+	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/vfs"
 )
@@ -26,6 +27,7 @@ type life struct {
 	ctx     context.Context // ends soon after the death
 	cancel  func()
 	clock   *clock.Manual // outlives every life
+	limited bool          // shards take only so much a second
 	disk    *vfs.Mem
 	faulty  *vfs.Faulty
 	store   *disklog.Store
@@ -88,10 +90,11 @@ func (q quick) NewTimer(d time.Duration) clock.Timer { return q.Clock.NewTimer(d
 
 // beginLife opens what is on disk and runs it. The life may die while it opens; then it has no streams. Its error is of a node that does not come up though nothing
 // was made to fail.
-func beginLife(ctx context.Context, disk *vfs.Mem, now *clock.Manual, e *events, r *rand.Rand) (*life, error) {
-	l := &life{clock: now, disk: disk, faulty: vfs.NewFaulty(disk), events: e}
+func beginLife(ctx context.Context, disk *vfs.Mem, s *sim) (*life, error) {
+	e := s.events
+	l := &life{clock: s.clock, limited: s.limited, disk: disk, faulty: vfs.NewFaulty(disk), events: e}
 	l.ctx, l.cancel = context.WithCancel(ctx)
-	e.of(l, r)
+	e.of(l, s.rand)
 	l.faulty.Hook(func(op vfs.Op, _ string) {
 		if op&vfs.OpMutation != 0 {
 			e.happened(mutation)
@@ -151,7 +154,8 @@ func (l *life) open() error {
 	if err != nil {
 		return err
 	}
-	many, err := quota.New(map[quota.Name]int64{quota.ShardCountUpdates: 1 << 20, quota.ModeChanges: 1 << 20})
+	many, err := quota.New(map[quota.Name]int64{quota.ShardCountUpdates: 1 << 20, quota.ModeChanges: 1 << 20,
+		quota.ShardWriteRecords: 300, quota.ShardReadBytes: 1 << 40, quota.ShardReadCalls: 1 << 40, quota.IteratorCalls: 1 << 40})
 	if err != nil {
 		return err
 	}
@@ -162,9 +166,13 @@ func (l *life) open() error {
 	if err != nil {
 		return err
 	}
-	l.streams, err = streams.New(streams.Options{
+	options := streams.Options{
 		Store: watched{l.store, l.events}, Control: l.control, Clock: l.clock, Backoff: impatient, Secret: make([]byte, 32), Random: &counter{},
-	})
+	}
+	if l.limited {
+		options.Limits = meter.LimitsOf(many)
+	}
+	l.streams, err = streams.New(options)
 	return err
 }
 
