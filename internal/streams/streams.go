@@ -111,6 +111,9 @@ func (s *Streams) route(ctx context.Context, stream *catalog.Stream) (*route, er
 			continue
 		}
 		log, err := s.store.Open(ctx, LogID(stream, shard.Number))
+		if fault.Is(err, fault.NotFound) && shard.Status == catalog.Closed && !s.listed(stream.Group, shard.Number) {
+			continue // it has expired since the request looked at the stream, and is nobody's business
+		}
 		if err != nil {
 			return nil, fault.Wrap(err, "stream %s: shard %d", stream.Name, shard.Number)
 		}
