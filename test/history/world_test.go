@@ -155,7 +155,7 @@ func (l *life) open() error {
 		return err
 	}
 	many, err := quota.New(map[quota.Name]int64{quota.ShardCountUpdates: 1 << 20, quota.ModeChanges: 1 << 20,
-		quota.ShardWriteRecords: 300, quota.ShardReadBytes: 1 << 40, quota.ShardReadCalls: 1 << 40, quota.IteratorCalls: 1 << 40})
+		quota.ShardWriteRecords: 30, quota.ShardReadBytes: 1 << 40, quota.ShardReadCalls: 1 << 40, quota.IteratorCalls: 1 << 40})
 	if err != nil {
 		return err
 	}

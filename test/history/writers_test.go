@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/fault"
@@ -123,6 +124,10 @@ func (w *writer) put(l *life, stream *catalog.Stream) {
 			}
 			cancel()
 		}()
+	}
+	if l.limited { // the limit lets a few more in, so that requests are refused in part
+		by := time.Duration(w.rand.IntN(30)) * time.Millisecond
+		l.note(func() { l.clock.Advance(by) })
 	}
 	p.Commit(ctx)
 	l.note(func() {
