@@ -33,7 +33,7 @@ type key struct {
 
 func newWriter(s *sim, stream string, number int, r *rand.Rand) *writer {
 	w := &writer{sim: s, stream: stream, rand: r}
-	for i := range 1 + r.IntN(5) {
+	for i := range 1 + r.IntN(16) {
 		k := &key{name: fmt.Sprintf("%s-%d-%d", stream, number, i)}
 		k.hash = record.HashKeyOf([]byte(k.name))
 		if r.IntN(3) == 0 {
