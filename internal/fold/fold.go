@@ -40,6 +40,22 @@ type Machine interface {
 	Restore(snapshot []byte) error
 }
 
+// Keeper is a Machine whose state is too large for memory and for one file: it keeps the most of it on disk itself, and what Snapshot encodes is the rest. The
+// fold says when that state is made durable, remembers at which position that was, and trims the log behind it alone.
+type Keeper interface {
+	Machine
+
+	// Begin replaces the state on disk by what Checkpoint made in dir, which it leaves as it is, or by an empty one when dir is "". It is called by Open before anything
+	// else, and again when Restore finds damage. Corrupt leads to an older snapshot, every other fault ends Open.
+	Begin(dir string) error
+
+	// Prepare writes out what it can, so that the Checkpoint after it is short. It runs on another goroutine while Apply goes on.
+	Prepare() error
+
+	// Checkpoint makes the state on disk as it is now durable in dir, which does not exist. No Apply runs meanwhile.
+	Checkpoint(dir string) error
+}
+
 // Options say what a fold is made of. All that has no default must be set.
 type Options struct {
 	Name    string        // what the log is about, such as "control": in messages, and in snapshots so that they cannot be mixed up
@@ -56,6 +72,8 @@ type Options struct {
 	// SnapshotEvery is how many records are applied between snapshots. Default 4096: a restart replays twice as many at most, which
 	// takes milliseconds.
 	SnapshotEvery int
+	// SnapshotBytes begins a snapshot earlier, once this many bytes of records were applied. Default 0: only their number counts.
+	SnapshotBytes int64
 	// Backoff is the clock for waiting between retries; it is not Clock because a test clock stands still. Default clock.Real.
 	Backoff clock.Clock
 	// Logger receives what an operator should know. Default slog.Default.
@@ -118,7 +136,9 @@ type Fold struct {
 	core          *core
 	snapshots     *snapshots
 	sinceSnapshot int           // records applied since the last snapshot was begun
-	snapshotting  chan struct{} // closed when the snapshot under way is over; nil when there is none
+	bytesSince    int64         // and their bytes
+	prepared      bool          // of a Keeper: Prepare has been called for the snapshot that is due
+	snapshotting  chan struct{} // closed when the snapshot under way, or its preparation, is over; nil when there is none
 
 	opening chan struct{} // capacity 1: held while the session is being opened
 	flight  chan struct{} // capacity 1: held while a barrier is in the log

@@ -455,13 +455,13 @@ func TestForeignSnapshots(t *testing.T) {
 		t.Errorf("another fold: %v", err)
 	}
 	files := snapshotFiles(t, fs)
-	b, err := readFile(fs, path.Join("state/test", files[1]))
+	b, err := vfs.ReadFile(fs, path.Join("state/test", files[1]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	b[len(snapshotMagic)+3] = 9
 	sum := sha256.Sum256(b[:len(b)-sha256.Size])
-	if err := writeFile(fs, path.Join("state/test", files[1]), append(b[:len(b)-sha256.Size], sum[:]...)); err != nil {
+	if err := vfs.WriteFile(fs, path.Join("state/test", files[1]), append(b[:len(b)-sha256.Size], sum[:]...)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(t.Context(), testOptions(log, fs, &chain{})); !fault.Is(err, fault.Unsupported) {

@@ -27,7 +27,7 @@ func Snapshots(fs vfs.FS, dir, name string) ([]SnapshotFile, error) {
 	files := make([]SnapshotFile, len(names))
 	for i, file := range names {
 		files[i].Name = file
-		b, err := readFile(fs, path.Join(dir, file))
+		b, err := vfs.ReadFile(fs, path.Join(dir, file))
 		if err != nil {
 			files[i].Err = err
 			continue

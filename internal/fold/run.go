@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/fault"
 )
@@ -83,6 +84,7 @@ func (f *Fold) applyChunk(ctx context.Context) error {
 			return err
 		}
 		f.sinceSnapshot++
+		f.bytesSince += int64(len(r.Value))
 		f.answer(id, o)
 	}
 	if err := records.Err(); err != nil {
@@ -124,33 +126,69 @@ func (f *Fold) stop(err error) {
 	close(f.done)
 }
 
-// beginSnapshot starts a snapshot in the background when one is due and none is under way.
+// beginSnapshot starts a snapshot in the background when one is due and none is under way. A Keeper's state on disk is made durable here and now, after it was
+// prepared in the background, so that it is the state at this position.
 func (f *Fold) beginSnapshot(ctx context.Context) {
-	if f.sinceSnapshot < f.options.SnapshotEvery {
+	due := f.sinceSnapshot >= f.options.SnapshotEvery || f.options.SnapshotBytes > 0 && f.bytesSince >= f.options.SnapshotBytes
+	if !due || f.underway() {
 		return
 	}
-	if f.snapshotting != nil {
-		select {
-		case <-f.snapshotting:
-		default:
+	keeper, keeps := f.options.Machine.(Keeper)
+	if keeps && !f.prepared {
+		f.prepared = true
+		f.inBackground(func() {
+			if err := keeper.Prepare(); err != nil {
+				f.noSnapshot(f.Applied(), err)
+			}
+		})
+		return
+	}
+	f.sinceSnapshot, f.bytesSince, f.prepared = 0, 0, false
+	next := f.core.next
+	if keeps {
+		if err := f.snapshots.checkpoint(next, keeper); err != nil {
+			f.noSnapshot(next, err)
 			return
 		}
 	}
-	f.sinceSnapshot = 0
-	next, encode := f.core.next, f.core.freeze()
-	finished := make(chan struct{})
-	f.snapshotting = finished
-	go func() { // finishSnapshot waits for it
-		defer close(finished)
+	encode := f.core.freeze()
+	f.inBackground(func() {
 		trim, err := f.snapshots.write(next, encode())
 		if err != nil {
-			f.options.Logger.Error("no snapshot; the log keeps growing until one succeeds", "log", f.options.Name, "position", next, "err", err)
+			f.noSnapshot(next, err)
 			return
 		}
 		if err := f.log.Trim(ctx, trim); err != nil && ctx.Err() == nil {
 			f.options.Logger.Error("log not trimmed; it keeps growing until it is", "log", f.options.Name, "position", trim, "err", err)
 		}
+	})
+}
+
+// underway says whether the last thing that was begun in the background still runs.
+func (f *Fold) underway() bool {
+	if f.snapshotting == nil {
+		return false
+	}
+	select {
+	case <-f.snapshotting:
+		return false
+	default:
+		return true
+	}
+}
+
+// inBackground runs do; finishSnapshot waits for it.
+func (f *Fold) inBackground(do func()) {
+	finished := make(chan struct{})
+	f.snapshotting = finished
+	go func() {
+		defer close(finished)
+		do()
 	}()
+}
+
+func (f *Fold) noSnapshot(position commitlog.Position, err error) {
+	f.options.Logger.Error("no snapshot; the log keeps growing until one succeeds", "log", f.options.Name, "position", position, "err", err)
 }
 
 func (f *Fold) finishSnapshot() {

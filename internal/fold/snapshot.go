@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path"
 	"slices"
@@ -27,12 +25,16 @@ const (
 	snapshotPrefix = "snapshot-"
 	snapshotTemp   = "snapshot.tmp" // one being written; what a crash leaves of it is overwritten by the next
 	badSuffix      = ".bad"         // a damaged snapshot is put aside under its name with this
+	keptPrefix     = "state-"       // beside the snapshot of a Keeper: the directory of what it keeps on disk itself, by the same position
 )
 
 // snapshotName is the file of the snapshot made at a position: names sort as positions do.
 func snapshotName(next commitlog.Position) string {
 	return fmt.Sprintf("%s%016x", snapshotPrefix, next)
 }
+
+// keptName is the directory that a Keeper made at a position.
+func keptName(next commitlog.Position) string { return fmt.Sprintf("%s%016x", keptPrefix, next) }
 
 // freeze takes everything that a snapshot holds as it is now, and gives what encodes it later.
 func (c *core) freeze() (encode func() []byte) {
@@ -123,6 +125,9 @@ func openSnapshots(options Options) (*snapshots, *core, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.removeStray(files); err != nil {
+		return nil, nil, err
+	}
 	for _, file := range slices.Backward(files) {
 		core, err := s.load(file, options)
 		if err == nil {
@@ -138,7 +143,41 @@ func openSnapshots(options Options) (*snapshots, *core, error) {
 			return nil, nil, fault.Wrap(err, "%s snapshot %q", s.name, path.Join(s.dir, file))
 		}
 	}
+	if keeper, keeps := options.Machine.(Keeper); keeps {
+		if err := keeper.Begin(""); err != nil {
+			return nil, nil, fault.Wrap(err, "%s state", s.name)
+		}
+	}
 	return s, newCore(options), nil
+}
+
+// removeStray removes the kept state that a crash left without its snapshot.
+func (s *snapshots) removeStray(files []string) error {
+	names, err := s.fs.List(s.dir)
+	if err != nil {
+		return fault.Wrap(err, "%s snapshots", s.name)
+	}
+	for _, name := range names {
+		position, kept := strings.CutPrefix(name, keptPrefix)
+		if kept && !slices.Contains(files, snapshotPrefix+position) && !slices.Contains(names, snapshotPrefix+position+badSuffix) {
+			if err := vfs.RemoveAll(s.fs, path.Join(s.dir, name)); err != nil {
+				return fault.Wrap(err, "%s snapshots", s.name)
+			}
+		}
+	}
+	return nil
+}
+
+// checkpoint makes what a Keeper has on disk durable, before the snapshot that goes with it.
+func (s *snapshots) checkpoint(next commitlog.Position, keeper Keeper) error {
+	dir := path.Join(s.dir, keptName(next))
+	if err := vfs.RemoveAll(s.fs, dir); err != nil { // left by a snapshot that was not written
+		return err
+	}
+	if err := keeper.Checkpoint(dir); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(s.dir)
 }
 
 // files are the names of the snapshots in the directory, oldest first.
@@ -155,7 +194,7 @@ func (s *snapshots) files() ([]string, error) {
 
 // load makes a core of a file.
 func (s *snapshots) load(file string, options Options) (*core, error) {
-	b, err := readFile(s.fs, path.Join(s.dir, file))
+	b, err := vfs.ReadFile(s.fs, path.Join(s.dir, file))
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +204,11 @@ func (s *snapshots) load(file string, options Options) (*core, error) {
 	}
 	if snapshotName(p.next) != file {
 		return nil, fault.New(fault.Corrupt, "made at %d, which is not what its name says", p.next)
+	}
+	if keeper, keeps := options.Machine.(Keeper); keeps {
+		if err := keeper.Begin(path.Join(s.dir, keptName(p.next))); err != nil {
+			return nil, err
+		}
 	}
 	if err := options.Machine.Restore(p.machine); err != nil {
 		return nil, err
@@ -180,7 +224,7 @@ func (s *snapshots) load(file string, options Options) (*core, error) {
 // At every moment there is a whole snapshot under its final name, or there never was one: a file gets that name once its
 // bytes are durable, and older ones go once the new name is.
 func (s *snapshots) write(next commitlog.Position, b []byte) (trim commitlog.Position, err error) {
-	if err := writeFile(s.fs, path.Join(s.dir, snapshotTemp), b); err != nil {
+	if err := vfs.WriteFile(s.fs, path.Join(s.dir, snapshotTemp), b); err != nil {
 		return 0, err
 	}
 	if err := s.fs.Rename(path.Join(s.dir, snapshotTemp), path.Join(s.dir, snapshotName(next))); err != nil {
@@ -207,42 +251,9 @@ func (s *snapshots) write(next commitlog.Position, b []byte) (trim commitlog.Pos
 		if err := s.fs.Remove(path.Join(s.dir, file)); err != nil {
 			return 0, err
 		}
+		if err := vfs.RemoveAll(s.fs, path.Join(s.dir, keptPrefix+strings.TrimPrefix(file, snapshotPrefix))); err != nil {
+			return 0, err
+		}
 	}
 	return s.sound[0], nil
-}
-
-func readFile(fs vfs.FS, name string) ([]byte, error) {
-	f, err := fs.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, size)
-	if n, err := f.ReadAt(b, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(b)) {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fault.New(fault.Corrupt, "%d bytes of %d", n, size)
-		}
-		return nil, fault.As(fault.KindOf(err), err, "read")
-	}
-	return b, nil
-}
-
-func writeFile(fs vfs.FS, name string, b []byte) error {
-	f, err := fs.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteAt(b, 0); err != nil {
-		f.Close() // the write's error says more
-		return err
-	}
-	if err := f.SyncData(); err != nil {
-		f.Close() // the sync's error says more
-		return err
-	}
-	return f.Close()
 }

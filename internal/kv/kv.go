@@ -1,0 +1,205 @@
+// Package kv keeps ordered keys and their values on local disk.
+//
+// It owns the meeting of Pebble and vfs: a database without a log of its own, because what is in it is a fold over a commitlog; batches that are whole or
+// absent; and checkpoints, which are what survives. What keys mean belongs to those who write them.
+//
+// Nothing that Commit writes is durable before Checkpoint returns. Whoever owns the database begins from a checkpoint (Clone), and
+// does again what came after it. Crash tests run over vfs.Mem, which loses what was not synced: Pebble's files go through it like everyone's (fs.go).
+//
+// Read DB, then Batch and Iterator.
+package kv
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"runtime"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/vfs"
+)
+
+// Options say where a database is. FS and Dir are required.
+type Options struct {
+	FS  vfs.FS
+	Dir string // the database's own; made if absent
+	// MemTableBytes is how much is collected in memory before it is written out. Default 32 MiB: what is applied between two checkpoints mostly fits.
+	MemTableBytes uint64
+	// Cache is shared by the databases of a process. Default 8 MiB of its own.
+	Cache *Cache
+	// Logger receives what an operator should know. Default slog.Default.
+	Logger *slog.Logger
+}
+
+const (
+	defaultMemTableBytes = 32 << 20
+	defaultCacheBytes    = 8 << 20
+)
+
+// Cache holds blocks of files that were read.
+type Cache struct{ pebble *pebble.Cache }
+
+// NewCache makes a cache of a size in bytes. Close it after the databases that use it.
+func NewCache(bytes int64) *Cache { return &Cache{pebble.NewCache(bytes)} }
+
+// Close gives the memory back once no database uses it.
+func (c *Cache) Close() { c.pebble.Unref() }
+
+// DB is an open database. Reads are for any goroutine; Commit and Checkpoint for one at a time.
+type DB struct {
+	pebble  *pebble.DB
+	fs      vfs.FS
+	closing chan struct{} // closed by Close
+	close   sync.Once
+	closed  error
+}
+
+// Open opens the database in a directory, or makes an empty one. Corrupt when its files are not what was written.
+func Open(options Options) (*DB, error) {
+	if options.MemTableBytes == 0 {
+		options.MemTableBytes = defaultMemTableBytes
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	d := &DB{fs: options.FS, closing: make(chan struct{})}
+	po := &pebble.Options{
+		FS:                          &disk{fs: options.FS, closing: d.closing},
+		DisableWAL:                  true,
+		FormatMajorVersion:          formatVersion,
+		MemTableSize:                options.MemTableBytes,
+		MemTableStopWritesThreshold: 4,
+		CacheSize:                   defaultCacheBytes,
+		Logger:                      logger{options.Logger.With("dir", options.Dir)},
+		MaxOpenFiles:                256,
+	}
+	if options.Cache != nil {
+		po.Cache = options.Cache.pebble
+	}
+	var err error
+	if d.pebble, err = pebble.Open(options.Dir, po); err != nil {
+		return nil, fault.Wrap(kindOf(err), "open %s", options.Dir)
+	}
+	return d, nil
+}
+
+// formatVersion is that of Pebble's files. It is raised by hand, with the oldest Weir that reads it in the change log.
+const formatVersion = pebble.FormatValueSeparation
+
+// kindOf gives an error of Pebble its kind.
+func kindOf(err error) error {
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case pebble.IsCorruptionError(err) || errors.Is(err, pebble.ErrCorruption):
+		return fault.As(fault.Corrupt, err, "database")
+	case errors.As(err, &known):
+		return err
+	default:
+		return fault.As(fault.Unavailable, err, "database")
+	}
+}
+
+// Close gives everything up. What was committed since the last checkpoint is lost, and is meant to be. Every Iterator must be closed before.
+func (d *DB) Close() error {
+	d.close.Do(func() {
+		close(d.closing)
+		d.closed = kindOf(d.pebble.Close())
+	})
+	return d.closed
+}
+
+// Get appends the value of a key to dst. found is false when there is none.
+func (d *DB) Get(dst, key []byte) (value []byte, found bool, err error) {
+	v, closer, err := d.pebble.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return dst, false, nil
+	}
+	if err != nil {
+		return dst, false, kindOf(err)
+	}
+	dst = append(dst, v...)
+	return dst, true, kindOf(closer.Close())
+}
+
+// GetString is Get into a string of its own, which what is decoded from it may share.
+func (d *DB) GetString(key []byte) (value string, found bool, err error) {
+	v, closer, err := d.pebble.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, kindOf(err)
+	}
+	value = string(v)
+	return value, true, kindOf(closer.Close())
+}
+
+// Flush writes out what is in memory. It is no promise of durability; it makes the Checkpoint after it short.
+func (d *DB) Flush() error { return kindOf(d.pebble.Flush()) }
+
+// Checkpoint makes everything committed so far durable in a directory that must not exist. Files are shared with the database by name, not copied, and never change.
+func (d *DB) Checkpoint(dir string) error {
+	if err := d.pebble.Flush(); err != nil {
+		return kindOf(err)
+	}
+	if err := d.pebble.Checkpoint(dir); err != nil {
+		return errors.Join(kindOf(err), vfs.RemoveAll(d.fs, dir))
+	}
+	return d.fs.SyncDir(path.Dir(dir))
+}
+
+// Clone makes to a database like the checkpoint in from, which it leaves as it is. What was in to before is removed.
+func Clone(fs vfs.FS, from, to string) error {
+	if err := vfs.RemoveAll(fs, to); err != nil {
+		return err
+	}
+	if err := fs.MkdirAll(to); err != nil {
+		return err
+	}
+	names, err := fs.List(from)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := cloneFile(fs, path.Join(from, name), path.Join(to, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cloneFile shares a table's file and copies every other: those Pebble goes on writing to, and they are small.
+func cloneFile(fs vfs.FS, from, to string) error {
+	if ext := path.Ext(from); ext == ".sst" || ext == ".blob" {
+		return fs.Link(from, to)
+	}
+	b, err := vfs.ReadFile(fs, from)
+	if err != nil {
+		return err
+	}
+	return vfs.WriteFile(fs, to, b)
+}
+
+// logger passes on what Pebble has to say.
+type logger struct{ to *slog.Logger }
+
+// Infof is the noise of every flush and compaction.
+func (l logger) Infof(format string, args ...any) {}
+
+// Errorf is what went wrong in the background and is tried again.
+func (l logger) Errorf(format string, args ...any) {
+	l.to.Error("database: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf is called where Pebble cannot go on, such as a manifest that a broken disk does not take. The state that is lost is computed again at the next start.
+func (l logger) Fatalf(format string, args ...any) {
+	l.to.Error("database cannot go on: " + fmt.Sprintf(format, args...))
+	_, file, line, _ := runtime.Caller(1)
+	panic(fmt.Sprintf("database cannot go on (%s:%d): %s", path.Base(file), line, fmt.Sprintf(format, args...)))
+}
