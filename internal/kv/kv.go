@@ -12,6 +12,7 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path"
 	"runtime"
@@ -129,7 +130,10 @@ func (d *DB) Get(dst, key []byte) (value []byte, found bool, err error) {
 
 // GetString is Get into a string of its own, which what is decoded from it may share.
 func (d *DB) GetString(key []byte) (value string, found bool, err error) {
-	v, closer, err := d.pebble.Get(key)
+	return getString(d.pebble.Get(key))
+}
+
+func getString(v []byte, closer io.Closer, err error) (value string, found bool, _ error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return "", false, nil
 	}
@@ -203,3 +207,17 @@ func (l logger) Fatalf(format string, args ...any) {
 	_, file, line, _ := runtime.Caller(1)
 	panic(fmt.Sprintf("database cannot go on (%s:%d): %s", path.Base(file), line, fmt.Sprintf(format, args...)))
 }
+
+// Snapshot is the database at a moment, to be read while it goes on. It must be closed.
+type Snapshot struct{ pebble *pebble.Snapshot }
+
+// Snapshot takes the moment.
+func (d *DB) Snapshot() *Snapshot { return &Snapshot{d.pebble.NewSnapshot()} }
+
+// GetString is DB.GetString at that moment.
+func (s *Snapshot) GetString(key []byte) (value string, found bool, err error) {
+	return getString(s.pebble.Get(key))
+}
+
+// Close gives the moment up.
+func (s *Snapshot) Close() { _ = s.pebble.Close() } // fails only for iterators that are open, and it gives none
