@@ -47,7 +47,7 @@ func TestModelsAreStripped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := strip(data, 45)
+	again, err := strip(data, 45, nil)
 	if err != nil || !bytes.Equal(again, data) {
 		t.Errorf("stripping changes the committed model: %v", err)
 	}
@@ -62,7 +62,7 @@ func strippedZoo(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stripped, err := strip(data, 1)
+	stripped, err := strip(data, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 			if changed == string(data) {
 				t.Fatal("the row changes nothing")
 			}
-			stripped, err := strip([]byte(changed), 1)
+			stripped, err := strip([]byte(changed), 1, nil)
 			if err == nil {
 				_, _, err = generate(stripped)
 			}

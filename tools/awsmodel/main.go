@@ -14,10 +14,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
-const usage = `awsmodel strip [-operations N] service-2.json stripped.json
-	cut a model of botocore down to what a server uses; with -operations, refuse one that has not N
+const usage = `awsmodel strip [-operations N] [-keep A,B,C] service-2.json stripped.json
+	cut a model of botocore down to what a server uses; with -operations, refuse one that has not N;
+	with -keep, only those operations keep their shapes, and of all others the name is left
 awsmodel generate -models DIR -out DIR
 	write the Go package of every model in DIR
 `
@@ -39,13 +41,18 @@ func run(args []string, stderr io.Writer) error {
 	switch command {
 	case "strip":
 		operations := flags.Int("operations", 0, "how many operations the model must have; 0 for any number")
+		keep := flags.String("keep", "", "the operations that keep their shapes, with commas between them; empty for all")
 		if err := flags.Parse(args); err != nil {
 			return err
 		}
 		if flags.NArg() != 2 {
 			return fmt.Errorf("strip wants two files\n%s", usage)
 		}
-		return stripFile(flags.Arg(0), flags.Arg(1), *operations)
+		var kept []string
+		if *keep != "" {
+			kept = strings.Split(*keep, ",")
+		}
+		return stripFile(flags.Arg(0), flags.Arg(1), *operations, kept)
 	case "generate":
 		models := flags.String("models", "", "folder of stripped models")
 		out := flags.String("out", "", "folder of the generated packages")
@@ -60,12 +67,12 @@ func run(args []string, stderr io.Writer) error {
 	return fmt.Errorf("unknown command %q\n%s", command, usage)
 }
 
-func stripFile(from, to string, operations int) error {
+func stripFile(from, to string, operations int, keep []string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	stripped, err := strip(data, operations)
+	stripped, err := strip(data, operations, keep)
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}

@@ -26,8 +26,9 @@ var dropped = map[string][]string{
 }
 
 // strip reads a model of botocore and writes the part that a server uses. What is neither kept nor known to
-// be useless is an error. operations, when not 0, is how many operations the model must have.
-func strip(data []byte, operations int) ([]byte, error) {
+// be useless is an error. operations, when not 0, is how many operations the model must have. keep, when not nil, is the operations that keep
+// what they take, answer and refuse: a server that refuses the others by name needs their names alone.
+func strip(data []byte, operations int, keep []string) ([]byte, error) {
 	var tree ordered[json.RawMessage]
 	if err := json.Unmarshal(data, &tree); err != nil {
 		return nil, err
@@ -55,6 +56,11 @@ func strip(data []byte, operations int) ([]byte, error) {
 	}
 	if found := len(m.Operations.names); operations != 0 && found != operations {
 		return nil, fmt.Errorf("%d operations, and %d are wanted", found, operations)
+	}
+	if keep != nil {
+		if err := m.keepOnly(keep); err != nil {
+			return nil, err
+		}
 	}
 	raw.Reset()
 	if err := writeJSON(&raw, m); err != nil {

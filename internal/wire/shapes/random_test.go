@@ -11,9 +11,14 @@ import (
 
 // randomValue fills into, a struct generated for shape, with values that need not keep the constraints: empty
 // and absent, far away, and hard to escape.
-func randomValue(r *rand.Rand, shape *wire.Shape, into reflect.Value) {
+func randomValue(r *rand.Rand, shape *wire.Shape, into reflect.Value) { randomStructure(r, shape, into, 0) }
+
+// depthMax is how many structures lie around a value, at most: some shapes hold themselves.
+const depthMax = 5
+
+func randomStructure(r *rand.Rand, shape *wire.Shape, into reflect.Value, depth int) {
 	for i := range shape.Members {
-		if r.IntN(4) == 0 {
+		if r.IntN(4) == 0 || depth >= depthMax && nests(shape.Members[i].Shape) {
 			continue // absent
 		}
 		field := into.Field(i)
@@ -21,27 +26,31 @@ func randomValue(r *rand.Rand, shape *wire.Shape, into reflect.Value) {
 			field.Set(reflect.New(field.Type().Elem()))
 			field = field.Elem()
 		}
-		randomScalar(r, shape.Members[i].Shape, field)
+		randomAny(r, shape.Members[i].Shape, field, depth)
 	}
 }
 
-func randomScalar(r *rand.Rand, shape *wire.Shape, into reflect.Value) {
+func nests(shape *wire.Shape) bool {
+	return shape.Type == wire.TypeStructure || shape.Type == wire.TypeList || shape.Type == wire.TypeMap
+}
+
+func randomAny(r *rand.Rand, shape *wire.Shape, into reflect.Value, depth int) {
 	switch shape.Type {
 	case wire.TypeStructure:
-		randomValue(r, shape, into)
+		randomStructure(r, shape, into, depth+1)
 	case wire.TypeList:
 		list := reflect.MakeSlice(into.Type(), r.IntN(4), 4)
 		for i := range list.Len() {
-			randomScalar(r, shape.Element, list.Index(i))
+			randomAny(r, shape.Element, list.Index(i), depth)
 		}
 		into.Set(list)
 	case wire.TypeMap:
 		mapping := reflect.MakeMap(into.Type())
 		for range r.IntN(4) {
 			key := reflect.New(into.Type().Key()).Elem()
-			randomScalar(r, shape.Key, key)
+			randomAny(r, shape.Key, key, depth)
 			value := reflect.New(into.Type().Elem()).Elem()
-			randomScalar(r, shape.Value, value)
+			randomAny(r, shape.Value, value, depth)
 			mapping.SetMapIndex(key, value)
 		}
 		into.Set(mapping)
