@@ -9,6 +9,7 @@ package datadir
 const (
 	Log        = "log"              // every stream's records and the control log: commitlog/disklog
 	Control    = "control"          // snapshots of the catalog: fold
+	Tables     = "tables"           // what is in tables, and what there are, in a directory for each account and region: tables
 	Keys       = "keys.json"        // access keys: auth
 	Secret     = "secret"           // 32 bytes that sign iterators and page tokens
 	TLS        = "tls"              // the server's authority and certificate: edge

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weir-stream/weir/internal/api/dynamodb"
 	"github.com/weir-stream/weir/internal/api/kinesis"
 	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/auth"
@@ -34,6 +35,7 @@ import (
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/streams/elastic"
+	"github.com/weir-stream/weir/internal/tables"
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
@@ -65,6 +67,7 @@ type Node struct {
 	store   *disklog.Store
 	control *controller.Controller
 	streams *streams.Streams
+	tables  *tables.Engine
 	scaler  *elastic.Scaler
 	calls   inFlight
 	edge    *edge.Edge
@@ -153,11 +156,18 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	n.metrics.registry.MustRegister(&kinesisMetrics{control: n.control, streams: n.streams, clock: now})
 	n.metrics.watchStreams(n.streams)
 	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
+	n.tables, err = tables.Open(ctx, tables.Options{Store: n.store, FS: fs, Dir: datadir.Tables, Clock: now, TestClock: testClock != nil, Random: rand.Reader, Logger: n.logger})
+	if err != nil {
+		return nil, err
+	}
+	n.closers = append(n.closers, n.tables.Close)
 	auditLog, err := n.openAudit(fs)
 	if err != nil {
 		return nil, err
 	}
+	dynamo := dynamodb.New(dynamodb.Options{Tables: n.tables, Clock: now, Secret: secret, Logger: n.logger})
 	services := []edge.Service{
+		dynamo, dynamo.Streams(),
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 	}
 	if err := n.openEdge(osFS, keys, services); err != nil {
@@ -304,6 +314,7 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 
 	n.rest.Go(func() { n.ended(restCtx, "control plane", n.control.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "streams", n.streams.Run(restCtx, n.logger)) })
+	n.rest.Go(func() { n.ended(restCtx, "tables", n.tables.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })
 	if auditLog != nil {
 		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })

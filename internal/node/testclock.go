@@ -87,7 +87,7 @@ func (s *steppedClock) Set(ctx context.Context, t time.Time) error {
 const idlePause = time.Millisecond
 
 // Drain waits until nothing is in flight: no call is being served, but for subscriptions that have nothing to send, no timer and no deadline of the catalog is
-// due, streams have been looked at for scaling, and every stream has the logs that it should have.
+// due, streams have been looked at for scaling, every stream has the logs that it should have, and tables wait for nothing.
 func (s *steppedClock) Drain(ctx context.Context) error {
 	for !s.idle() {
 		if err := clock.Sleep(ctx, clock.Real, idlePause); err != nil {
@@ -101,5 +101,5 @@ func (s *steppedClock) idle() bool {
 	now := s.clock.Now()
 	due, waiting := s.clock.NextDue()
 	deadline, ticking := s.node.control.State().NextDeadline()
-	return s.node.calls.idle() && s.node.scaler.Settled() && s.node.streams.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
+	return s.node.calls.idle() && s.node.scaler.Settled() && s.node.streams.Settled() && s.node.tables.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
 }

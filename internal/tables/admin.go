@@ -86,8 +86,9 @@ func (c *change) openStream(t *Table, view string) {
 			created = s.Created.Add(time.Millisecond)
 		}
 	}
-	t.View, t.Stream = view, uint64(c.position)+1
-	c.state = c.state.with(t).withStream(&Stream{ID: t.Stream, TableID: t.ID, Table: t.Name, Key: t.Key, View: view, Created: created})
+	stream := &Stream{ID: uint64(c.position) + 1, TableID: t.ID, Table: t.Name, Key: t.Key, View: view, Created: created}
+	t.View, t.Stream, t.StreamLabel = view, stream.ID, stream.Label()
+	c.state = c.state.with(t).withStream(stream)
 }
 
 // active is a copy of a table that may be changed now.
@@ -202,8 +203,8 @@ func (t *Table) updateIndexes(cmd UpdateTable) error {
 		if t.Index(n.Name) != nil {
 			return refuse(fault.Invalid, "Attempting to create an index which already exists")
 		}
-		if len(t.Indexes) >= indexesMax {
-			return refuse(fault.LimitExceeded, "Subscriber limit exceeded: There is a limit of %d global secondary indexes per table", indexesMax)
+		if len(t.Indexes) >= IndexesMax {
+			return refuse(fault.LimitExceeded, "Subscriber limit exceeded: There is a limit of %d global secondary indexes per table", IndexesMax)
 		}
 		t.addIndex(*n, Creating)
 	}

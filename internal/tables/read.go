@@ -2,6 +2,7 @@ package tables
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/kv"
@@ -242,4 +243,24 @@ func (r *Region) ChangeBounds(s *Stream) (first, end Sequence, err error) {
 		return end, end, err
 	}
 	return changes[0].Sequence, end, nil
+}
+
+// ChangeAt is the place of the first readable change that was made at a time or later; where the next goes, when there is none.
+func (r *Region) ChangeAt(s *Stream, at time.Time) (Sequence, error) {
+	for from := Sequence(0); ; {
+		changes, next, err := r.Changes(s, from, 1<<10)
+		if err != nil {
+			return 0, err
+		}
+		for i := range changes {
+			if !changes[i].At.Before(at) {
+				return changes[i].Sequence, nil
+			}
+		}
+		if len(changes) == 0 && next == from {
+			_, end, err := r.ChangeBounds(s)
+			return end, err
+		}
+		from = next
+	}
 }

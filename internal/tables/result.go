@@ -145,7 +145,7 @@ func (d *Done) decode(r *reader) (err error) {
 		return err
 	}
 	d.Units = float64(r.uvarint())
-	for range min(r.uvarint(), indexesMax) {
+	for range min(r.uvarint(), IndexesMax) {
 		if d.Indexes == nil {
 			d.Indexes = map[string]float64{}
 		}

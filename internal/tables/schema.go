@@ -53,7 +53,8 @@ type Table struct {
 	Indexes           []*Index
 	IndexesMade       uint32 // the id of the latest index
 	View              string // of the change stream; "" when there is none
-	Stream            uint64 // the id of the latest change stream, open or not; 0 when there never was one
+	Stream            uint64 // the id of the latest change stream, open or not; 0 when there is none to be read
+	StreamLabel       string // its label
 	TTL               TTL
 
 	stats *Stats
@@ -133,6 +134,16 @@ type Stream struct {
 	Closed  time.Time // zero while it is open
 	// End is the position behind the last change of a closed stream.
 	End int64
+	// Trimmed is the place behind the last change that has expired.
+	Trimmed Sequence
+}
+
+// Begin is the first place of the stream.
+func (s *Stream) Begin() Sequence { return sequenceOf(int64(s.ID)-1, 0) }
+
+// Last is the last place of a stream that is closed.
+func (s *Stream) Last() (last Sequence, closed bool) {
+	return sequenceOf(s.End, 0) - 1, !s.Closed.IsZero()
 }
 
 // labelLayout is how the label of a stream, a time, is written.

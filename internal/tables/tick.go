@@ -163,7 +163,7 @@ func (c *change) expireChanges() error {
 			c.state = c.state.withoutStream(s.ID)
 			if t := c.state.byID[s.TableID]; t != nil && t.Stream == s.ID {
 				t = t.clone()
-				t.Stream = 0
+				t.Stream, t.StreamLabel = 0, ""
 				c.state = c.state.with(t)
 			}
 			continue
@@ -189,6 +189,9 @@ func (c *change) expireChanges() error {
 		}
 		if last != nil {
 			c.batch.DeleteRange(prefix, append(last, 0))
+			trimmed := *s
+			trimmed.Trimmed = Sequence(binary.BigEndian.Uint64(last[len(prefix):])) + 1
+			c.state = c.state.withStream(&trimmed)
 		}
 	}
 	return nil

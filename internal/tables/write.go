@@ -16,8 +16,8 @@ const (
 	RangeKeyMax = 1024
 	// TransactionMax is how many items a transaction may have.
 	TransactionMax = 100
-	// indexesMax is how many global secondary indexes a table may have.
-	indexesMax = 20
+	// IndexesMax is how many global secondary indexes a table may have.
+	IndexesMax = 20
 )
 
 // keyBuffers are used again from command to command.
