@@ -254,3 +254,18 @@ func (w *world) changesOf(t *Table) []string {
 }
 
 func kind(err error) fault.Kind { return fault.KindOf(err) }
+
+// placeholdersOf parses conditions that must be right.
+func placeholdersOf(values map[string]value.Value) func(text string) *expr.Node {
+	return func(text string) *expr.Node {
+		p, err := expr.NewPlaceholders(nil, values)
+		if err != nil {
+			panic(err)
+		}
+		n, err := expr.ParseCondition("ConditionExpression", text, p)
+		if err != nil {
+			panic(err)
+		}
+		return n
+	}
+}
