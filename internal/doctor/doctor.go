@@ -29,6 +29,7 @@ import (
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/record"
 	"github.com/weir-stream/weir/internal/streams"
+	"github.com/weir-stream/weir/internal/tables"
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
@@ -318,7 +319,7 @@ func (x *Examination) compare() {
 		return // a stream that a lost command made would be missing for no fault of its own
 	}
 	for _, info := range x.image.Logs() {
-		if info.ID.Group == 0 {
+		if info.ID.Group == 0 || tables.IsLog(info.ID) {
 			continue
 		}
 		stream := x.state.StreamByGroup(info.ID.Group)

@@ -165,7 +165,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dynamo := dynamodb.New(dynamodb.Options{Tables: n.tables, Clock: now, Secret: secret, Logger: n.logger})
+	dynamo := dynamodb.New(dynamodb.Options{Tables: n.tables, Clock: now, Audit: auditLog, Secret: secret, Logger: n.logger})
 	services := []edge.Service{
 		dynamo, dynamo.Streams(),
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),

@@ -116,6 +116,9 @@ func LogID(account, region string) commitlog.ID {
 	return commitlog.ID{Group: groupBit | number, Member: h.Sum32()}
 }
 
+// IsLog says whether a log is of tables, of whatever account and region.
+func IsLog(id commitlog.ID) bool { return id.Group&groupBit != 0 }
+
 // Find is the tables of an account in a region, or nil when nobody has made any there.
 func (e *Engine) Find(account, region string) *Region {
 	e.mu.RLock()

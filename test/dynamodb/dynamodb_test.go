@@ -42,6 +42,9 @@ var shared *node.Node
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if dir := os.Getenv(childDir); dir != "" {
+		return serveChild(dir)
+	}
 	dir, err := os.MkdirTemp("", "weir-dynamodb-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -50,7 +50,7 @@ func (s *session) iterator(stream *string, kind streamtypes.ShardIteratorType, s
 func (s *session) changes(stream *string, kind streamtypes.ShardIteratorType) (all []streamtypes.Record) {
 	s.t.Helper()
 	for it := s.iterator(stream, kind, nil); it != nil; {
-		got := must(s.streams.GetRecords(s.ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: it, Limit: aws.Int32(2)}))(s)
+		got := must(s.streams.GetRecords(s.ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: it, Limit: aws.Int32(200)}))(s)
 		if len(got.Records) == 0 {
 			break
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	dynamodb "github.com/weir-stream/weir/internal/wire/shapes/dynamodb"
+	dynamodbstreams "github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
 	kinesis "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
 )
 
@@ -21,6 +23,8 @@ func TestServiceTablesAreComplete(t *testing.T) {
 		document   string
 		operations []string
 	}{
+		{"docs/aws/dynamodb.md", slices.Sorted(maps.Keys(dynamodb.Service.Operations))},
+		{"docs/aws/dynamodbstreams.md", slices.Sorted(maps.Keys(dynamodbstreams.Service.Operations))},
 		{"docs/aws/kinesis.md", slices.Sorted(maps.Keys(kinesis.Service.Operations))},
 	} {
 		var rows []string

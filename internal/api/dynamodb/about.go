@@ -13,6 +13,9 @@ const endpointMinutes = 1440
 // Source: API_DescribeEndpoints (read 2026-11). Shown by: TestTablesAbout in test/dynamodb.
 // Differs from AWS: the address is the one that the request came to.
 func (a *API) describeEndpoints(c *edge.Call, _ *shapes.DescribeEndpointsRequest) (*shapes.DescribeEndpointsResponse, error) {
+	if err := a.authorize(c, c.Operation, "*", nil); err != nil {
+		return nil, err
+	}
 	return &shapes.DescribeEndpointsResponse{Endpoints: []shapes.Endpoint{{Address: ptr(c.Request.Host), CachePeriodInMinutes: ptr(int64(endpointMinutes))}}}, nil
 }
 
@@ -26,7 +29,10 @@ const (
 //
 // Source: API_DescribeLimits (read 2026-11). Shown by: TestTablesAbout in test/dynamodb.
 // Differs from AWS: the numbers are AWS's defaults. Throughput is not enforced, and neither are they.
-func (a *API) describeLimits(*edge.Call, *shapes.DescribeLimitsInput) (*shapes.DescribeLimitsOutput, error) {
+func (a *API) describeLimits(c *edge.Call, _ *shapes.DescribeLimitsInput) (*shapes.DescribeLimitsOutput, error) {
+	if err := a.authorize(c, c.Operation, "*", nil); err != nil {
+		return nil, err
+	}
 	return &shapes.DescribeLimitsOutput{
 		AccountMaxReadCapacityUnits: ptr(int64(accountUnitsMax)), AccountMaxWriteCapacityUnits: ptr(int64(accountUnitsMax)),
 		TableMaxReadCapacityUnits: ptr(int64(tableUnitsMax)), TableMaxWriteCapacityUnits: ptr(int64(tableUnitsMax)),

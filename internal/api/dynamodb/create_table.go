@@ -29,6 +29,14 @@ func (a *API) createTable(c *edge.Call, in *shapes.CreateTableInput) (*shapes.Cr
 	if err != nil {
 		return nil, err
 	}
+	if err := a.authorize(c, c.Operation, tableARN(c, cmd.Name), cmd.Tags); err != nil {
+		return nil, err
+	}
+	if len(cmd.Tags) > 0 {
+		if err := a.authorize(c, "TagResource", tableARN(c, cmd.Name), cmd.Tags); err != nil {
+			return nil, err
+		}
+	}
 	r, err := a.tables.Make(c.Ctx, c.Account, c.Region)
 	if err != nil {
 		return nil, err

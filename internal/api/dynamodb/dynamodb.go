@@ -9,14 +9,16 @@ package dynamodb
 import (
 	"log/slog"
 
+	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/tables"
 )
 
-// Options is what the APIs work with. Every field but Logger is required.
+// Options is what the APIs work with. Every field but Audit and Logger is required.
 type Options struct {
 	Tables *tables.Engine
 	Clock  clock.Clock
+	Audit  *audit.Log   // hears of control calls; nil keeps none
 	Secret []byte       // signs shard iterators; the same after a restart
 	Logger *slog.Logger // hears of failures that are ours. Default slog.Default
 }
@@ -25,13 +27,14 @@ type Options struct {
 type API struct {
 	tables *tables.Engine
 	clock  clock.Clock
+	audit  *audit.Log
 	secret []byte
 	logger *slog.Logger
 }
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{tables: o.Tables, clock: o.Clock, secret: o.Secret, logger: o.Logger}
+	a := &API{tables: o.Tables, clock: o.Clock, audit: o.Audit, secret: o.Secret, logger: o.Logger}
 	if a.logger == nil {
 		a.logger = slog.Default()
 	}

@@ -13,6 +13,9 @@ const listStreamsMax = 100
 // Source: API_streams_ListStreams (read 2026-11). Shown by: TestTableStream in test/dynamodb.
 // Differs from AWS: none known.
 func (a *API) listStreams(c *edge.Call, in *shapes.ListStreamsInput) (*shapes.ListStreamsOutput, error) {
+	if err := a.authorize(c, c.Operation, "*", nil); err != nil {
+		return nil, err
+	}
 	out := &shapes.ListStreamsOutput{Streams: []shapes.Stream{}}
 	r := a.tables.Find(c.Account, c.Region)
 	if r == nil {

@@ -13,6 +13,9 @@ const listTablesMax = 100
 // Source: API_ListTables (read 2026-11). Shown by: TestTableLife in test/dynamodb.
 // Differs from AWS: none known.
 func (a *API) listTables(c *edge.Call, in *shapes.ListTablesInput) (*shapes.ListTablesOutput, error) {
+	if err := a.authorize(c, c.Operation, "*", nil); err != nil {
+		return nil, err
+	}
 	out := &shapes.ListTablesOutput{TableNames: []string{}}
 	r := a.tables.Find(c.Account, c.Region)
 	if r == nil {

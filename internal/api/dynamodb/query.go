@@ -16,7 +16,7 @@ import (
 // A page ends at Limit or 1 MB of what is read, before the filter. An index has what was acknowledged, at once.
 // Differs from AWS: provisioned throughput is not enforced.
 func (a *API) query(c *edge.Call, in *shapes.QueryInput) (*shapes.QueryOutput, error) {
-	r, t, err := a.find(c, in.TableName)
+	r, t, err := a.findFor(c, c.Operation, in.TableName, in.IndexName)
 	if err != nil {
 		return nil, err
 	}

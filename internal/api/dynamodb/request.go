@@ -47,22 +47,45 @@ func isTableName(name string) bool {
 	return true
 }
 
-// find is the region of a call and a table in it, for operations on items.
+// find is the region of a call and a table in it, for operations on items, which the caller may do.
 func (a *API) find(c *edge.Call, table *string) (*tables.Region, *tables.Table, error) {
+	return a.findFor(c, c.Operation, table, nil)
+}
+
+// findFor is find for an action on a table, or on an index of it.
+func (a *API) findFor(c *edge.Call, action string, table, index *string) (*tables.Region, *tables.Table, error) {
 	name, err := nameOf(c, deref(table))
 	if err != nil {
 		return nil, nil, err
 	}
-	missing := fault.New(fault.NotFound, "Requested resource not found")
-	r := a.tables.Find(c.Account, c.Region)
-	if r == nil {
-		return nil, nil, missing
+	r, t := a.look(c, name)
+	resource := tableARN(c, name)
+	if index != nil {
+		resource += "/index/" + *index
 	}
-	t := r.Tables().Tables[name]
+	if err := a.authorize(c, action, resource, tagsOn(t)); err != nil {
+		return nil, nil, err
+	}
 	if t == nil || t.Status != tables.Active && t.Status != tables.Updating {
-		return nil, nil, missing
+		return nil, nil, fault.New(fault.NotFound, "Requested resource not found")
 	}
 	return r, t, nil
+}
+
+// look is a table of a name, whatever its status; nil when there is none.
+func (a *API) look(c *edge.Call, name string) (*tables.Region, *tables.Table) {
+	r := a.tables.Find(c.Account, c.Region)
+	if r == nil {
+		return nil, nil
+	}
+	return r, r.Tables().Tables[name]
+}
+
+func tagsOn(t *tables.Table) map[string]string {
+	if t == nil {
+		return nil
+	}
+	return t.Tags
 }
 
 // describe is find for operations on tables, whatever their status.
@@ -71,10 +94,12 @@ func (a *API) describe(c *edge.Call, table *string) (*tables.Region, *tables.Tab
 	if err != nil {
 		return nil, nil, err
 	}
-	if r := a.tables.Find(c.Account, c.Region); r != nil {
-		if t := r.Tables().Tables[name]; t != nil {
-			return r, t, nil
-		}
+	r, t := a.look(c, name)
+	if err := a.authorize(c, c.Operation, tableARN(c, name), tagsOn(t)); err != nil {
+		return nil, nil, err
+	}
+	if t != nil {
+		return r, t, nil
 	}
 	return nil, nil, fault.New(fault.NotFound, "Requested resource not found: Table: %s not found", name)
 }

@@ -11,7 +11,7 @@ import (
 // Segments are parts of the hash keys' hashes: about equal in size, and each as quick as its share. A page is as a query's.
 // Differs from AWS: provisioned throughput is not enforced.
 func (a *API) scan(c *edge.Call, in *shapes.ScanInput) (*shapes.ScanOutput, error) {
-	r, t, err := a.find(c, in.TableName)
+	r, t, err := a.findFor(c, c.Operation, in.TableName, in.IndexName)
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,7 @@ func (a *API) Serve(c *edge.Call) { a.serve(c, operations, shapes.Service) }
 func (s *Streams) Serve(c *edge.Call) { s.api.serve(c, streamOperations, streamshapes.Service) }
 
 func (a *API) serve(c *edge.Call, served map[string]func(*API, *edge.Call) error, model *wire.Service) {
+	defer a.record(c, model)
 	run := served[c.Operation]
 	switch {
 	case c.Protocol != edge.JSON10 && c.Protocol != edge.JSON11, run == nil && model.Operations[c.Operation] == nil:
@@ -105,6 +106,7 @@ func shapedOf[In, Out any](model *wire.Service, run func(*API, *edge.Call, *In) 
 		if err := jsonproto.Decode(operation.Input, c.Body, in); err != nil {
 			return err
 		}
+		c.Input = in
 		if err := wire.Validate(operation.Input, in); err != nil {
 			return err
 		}

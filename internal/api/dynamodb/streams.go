@@ -77,6 +77,9 @@ func (a *API) findStream(c *edge.Call, text string) (*tables.Region, *tables.Str
 	case parsed.Account != c.Account:
 		return nil, nil, errDenied(c.Account, text)
 	}
+	if err := a.authorize(c, c.Operation, text, nil); err != nil {
+		return nil, nil, err
+	}
 	if r := a.tables.Find(c.Account, c.Region); r != nil && parsed.Region == c.Region {
 		if s := r.Tables().StreamNamed(table, label); s != nil {
 			return r, s, nil

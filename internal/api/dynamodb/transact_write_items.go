@@ -59,6 +59,9 @@ type transactPart struct {
 	onFailure *shapes.ReturnValuesOnConditionCheckFailure
 }
 
+// partActions is what a part of a transaction asks permission for.
+var partActions = map[tables.Verb]string{tables.VerbPut: "PutItem", tables.VerbUpdate: "UpdateItem", tables.VerbDelete: "DeleteItem", tables.VerbCheck: "ConditionCheckItem"}
+
 func partOf(in shapes.TransactWriteItem) (part transactPart, count int) {
 	if p := in.ConditionCheck; p != nil {
 		count++
@@ -85,7 +88,7 @@ func (a *API) transactWrite(c *edge.Call, in shapes.TransactWriteItem) (*tables.
 	if count != 1 {
 		return nil, w, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
 	}
-	r, t, err := a.find(c, part.table)
+	r, t, err := a.findFor(c, partActions[part.verb], part.table, nil)
 	if err != nil {
 		return nil, w, err
 	}
@@ -130,7 +133,7 @@ func (a *API) transactGetItems(c *edge.Call, in *shapes.TransactGetItemsInput) (
 	cut := make([]func(value.Item) value.Item, len(in.TransactItems))
 	for i := range in.TransactItems {
 		get := in.TransactItems[i].Get
-		found, t, err := a.find(c, get.TableName)
+		found, t, err := a.findFor(c, "GetItem", get.TableName, nil)
 		if err != nil {
 			return nil, err
 		}

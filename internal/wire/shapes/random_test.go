@@ -11,7 +11,9 @@ import (
 
 // randomValue fills into, a struct generated for shape, with values that need not keep the constraints: empty
 // and absent, far away, and hard to escape.
-func randomValue(r *rand.Rand, shape *wire.Shape, into reflect.Value) { randomStructure(r, shape, into, 0) }
+func randomValue(r *rand.Rand, shape *wire.Shape, into reflect.Value) {
+	randomStructure(r, shape, into, 0)
+}
 
 // depthMax is how many structures lie around a value, at most: some shapes hold themselves.
 const depthMax = 5
