@@ -3,11 +3,13 @@ package disklog_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
@@ -397,6 +399,101 @@ func FuzzLost(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if err := disklog.DecodeLost(b); err != nil && !fault.Is(err, fault.Corrupt) && !fault.Is(err, fault.Unsupported) {
 			t.Error(err)
+		}
+	})
+}
+
+// Any bytes as the files of a directory: looking, planning and repairing do not panic, and what was repaired is found sound or refused.
+func FuzzExamine(f *testing.F) {
+	mem := vfs.NewMem()
+	store, err := disklog.Open(disklog.Options{FS: mem, Dir: "log", Clock: clock.NewManual(start), JournalBytes: 1 << 10, JournalFilesMax: 100})
+	if err != nil {
+		f.Fatal(err)
+	}
+	id := commitlog.ID{Group: 1}
+	if err := store.Create(ctx, id, commitlog.Config{}); err != nil {
+		f.Fatal(err)
+	}
+	l, err := store.Open(ctx, id)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i := range 8 {
+		if _, err := l.Append(ctx, batchAt(start, fmt.Sprint(i), strings.Repeat("x", 100))); err != nil {
+			f.Fatal(err)
+		}
+	}
+	for store.Stats().Journals > 1 {
+		runtime.Gosched()
+	}
+	if err := store.Close(); err != nil {
+		f.Fatal(err)
+	}
+	names, err := mem.List("log")
+	if err != nil {
+		f.Fatal(err)
+	}
+	content := func(prefix string) []byte {
+		for _, name := range names {
+			if strings.HasPrefix(name, prefix) && name != "MANIFEST.next" {
+				file, err := mem.Open("log/" + name)
+				if err != nil {
+					f.Fatal(err)
+				}
+				size, _ := file.Size()
+				b := make([]byte, size)
+				_, _ = file.ReadAt(b, 0)
+				return b
+			}
+		}
+		f.Fatalf("no %s in %v", prefix, names)
+		return nil
+	}
+	journal := names[slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(n, "journal-") })]
+	manifest, blocks, segment := content("MANIFEST"), content("journal-"), content("segment-")
+	f.Add(manifest, blocks, segment)
+	f.Add([]byte(nil), blocks, segment)
+	f.Add(manifest, blocks[:len(blocks)/2], segment[:len(segment)-1])
+	f.Fuzz(func(t *testing.T, manifest, blocks, segment []byte) {
+		fs := vfs.NewMem()
+		if err := fs.MkdirAll("log"); err != nil {
+			t.Fatal(err)
+		}
+		if err := fs.MkdirAll("quarantine"); err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range map[string][]byte{"MANIFEST": manifest, journal: blocks, "segment-0000000000000001": segment} {
+			file, err := fs.Create("log/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := file.WriteAt(b, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		im, err := disklog.Examine(fs, "log", true)
+		if err != nil {
+			return
+		}
+		defer im.Close()
+		if _, err := im.Verify(ctx, nil); err != nil {
+			return
+		}
+		plan, err := im.Plan(start, nil)
+		if err != nil || len(plan.Refused) > 0 {
+			return
+		}
+		if err := im.Repair(ctx, plan, "quarantine"); err != nil {
+			return
+		}
+		im.Close()
+		again, err := disklog.Examine(fs, "log", true)
+		if err != nil {
+			t.Fatalf("after a repair: %v", err)
+		}
+		defer again.Close()
+		if found := wrong(again); len(found) > 0 {
+			t.Errorf("after a repair: %+v, plan %+v", found, plan.Steps)
 		}
 	})
 }
