@@ -52,6 +52,7 @@ const (
 	JournalDamaged FindingKind = "journal"       // a journal file is damaged or missing
 	PositionsLost  FindingKind = "positions"     // positions of a log that no file holds
 	ControlDamaged FindingKind = "control"       // a snapshot, or the control log, or they do not fit
+	EndUnknown     FindingKind = "end"           // records at the end of a log may be missing; nothing behind the damage says
 	StreamNoLog    FindingKind = "stream-without-log"
 	LogNoStream    FindingKind = "log-without-stream"
 	FileDamaged    FindingKind = "file"     // another file of the data directory
@@ -215,6 +216,10 @@ func (im *Image) read() error {
 	for _, l := range s.sortedLogs() {
 		for _, p := range im.gaps(l) {
 			im.found(Finding{Kind: PositionsLost, Log: l.id, Positions: true, First: p.from, Next: p.to, Text: fmt.Sprintf("log %s: positions %d to %d: no file holds them", l.id, p.from, p.to-1)})
+		}
+		if im.breaks > 0 && !im.after[l.id] && !l.now.sealed {
+			im.found(Finding{Kind: EndUnknown, Log: l.id, Positions: true, First: l.now.next, Next: l.now.next + aheadPositions, Text: fmt.Sprintf(
+				"log %s: records from position %d on may be missing: nothing of it stands behind the damage in the journal", l.id, l.now.next)})
 		}
 		for _, g := range l.givenUp {
 			im.found(Finding{Kind: GivenUp, Note: true, File: lostName, Log: l.id, Positions: true, First: g.from, Next: g.to,
