@@ -96,7 +96,8 @@ func TestBackupWhileItRuns(t *testing.T) {
 	base := []string{"backup", "--to", place, "--data", env["DATA"], "--console", env["CONSOLE"], "--json"}
 	var outcomes []backup.Outcome
 	var before []int
-	for range 3 {
+	between := 0 // a number behind the first backup and before the second
+	for i := range 3 {
 		await(now() + 20)
 		before = append(before, now())
 		stdout, stderr, code := weir(t, nil, "", base...)
@@ -105,10 +106,13 @@ func TestBackupWhileItRuns(t *testing.T) {
 			t.Fatal(err, stderr)
 		}
 		outcomes = append(outcomes, out)
+		if i == 0 {
+			await(now() + 20)
+			between = now()
+		}
 	}
 	await(now() + 20)
 	mu.Lock()
-	between := before[0] + (before[1]-before[0])/2
 	moment := arrived[between-1].Add(time.Millisecond)
 	mu.Unlock()
 	if _, err := client.EnsureStream(t.Context(), api, "later", 1); err != nil {
