@@ -42,6 +42,7 @@ var floors = []struct {
 	{"internal/quota", ground},
 	{"internal/telemetry", ground},
 	{"internal/record", ground},
+	{"internal/ordered", ground},
 	{"internal/rows", ground},
 	{"internal/wire", ground},
 	{"internal/auth/secretfile", ground},
@@ -50,6 +51,7 @@ var floors = []struct {
 	{"internal/commitlog", log},
 	{"internal/kv", log},
 	{"internal/blob", log},
+	{"internal/blob/store", engines},
 
 	{"internal/fold", control},
 	{"internal/catalog", control},

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"bytes"
+	"encoding/base64"
+	"testing"
+	"time"
+)
+
+// CRCs of parts give the CRC of the whole, whatever the lengths.
+func TestChecksumsCombine(t *testing.T) {
+	r := random(t)
+	for range 200 {
+		var parts []Segment
+		var whole []byte
+		algorithm := []Algorithm{CRC32, CRC32C, CRC64NVME}[r.IntN(3)]
+		for range 1 + r.IntN(4) {
+			part := make([]byte, r.IntN(3000))
+			for i := range part {
+				part[i] = byte(r.Uint32())
+			}
+			d := newDigests([]Algorithm{algorithm})
+			d.add(part)
+			parts = append(parts, Segment{Size: int64(len(part)), Checksum: d.sums()[algorithm]})
+			whole = append(whole, part...)
+		}
+		d := newDigests([]Algorithm{algorithm})
+		d.add(whole)
+		got, ok := checksumOf(algorithm, false, parts)
+		if want := d.sums()[algorithm]; !ok || got.Value != want {
+			t.Fatalf("%s of %d parts is %s, want %s", algorithm, len(parts), got.Value, want)
+		}
+	}
+}
+
+// The check values of the catalogue of CRCs ("123456789"), and of the standards for the others.
+func TestChecksums(t *testing.T) {
+	for algorithm, want := range map[Algorithm][]byte{
+		CRC32: {0xcb, 0xf4, 0x39, 0x26}, CRC32C: {0xe3, 0x06, 0x92, 0x83}, CRC64NVME: {0xae, 0x8b, 0x14, 0x86, 0x0a, 0x79, 0x98, 0x88},
+	} {
+		d := newDigests([]Algorithm{algorithm})
+		d.add([]byte("123456789"))
+		if got := d.sums()[algorithm]; got != base64.StdEncoding.EncodeToString(want) {
+			t.Errorf("%s is %s, want %x", algorithm, got, want)
+		}
+	}
+}
+
+// Commands and snapshots read any bytes without harm, and what they read they write as it was.
+func FuzzCommand(f *testing.F) {
+	for _, c := range []Command{
+		CreateBucket{Account: account, Bucket: "b", Max: 1}, PutObject{Key: "k", Segment: Segment{File: 3, Size: 4}}, DeleteObjects{Items: []Delete{{Key: "k"}}},
+		CompleteUpload{Parts: []CompletePart{{Number: 1}}}, SetLifecycle{Lifecycle: &Lifecycle{Rules: []Rule{{ID: "x"}}}},
+	} {
+		b, err := encodeCommand(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := Empty()
+		for position := range int64(2) {
+			next, result, _, _, err := apply(s, time.UnixMilli(1), position, b)
+			if err != nil {
+				return
+			}
+			if _, err := decodeResult(result); err != nil {
+				if _, refused := AsRefusal(err); !refused {
+					t.Fatalf("result %s: %v", result, err)
+				}
+			}
+			s = next
+		}
+	})
+}
+
+// FuzzSnapshot holds what decodes to its own encoding.
+func FuzzSnapshot(f *testing.F) {
+	s := Empty()
+	for i, c := range []Command{
+		CreateBucket{Account: account, Bucket: "b", Max: 1}, PutObject{Account: account, Bucket: "b", Key: "k", Segment: Segment{File: 3, Size: 4}},
+		CreateUpload{Account: account, Bucket: "b", Key: "k", Upload: "u"}, PutPart{Account: account, Bucket: "b", Key: "k", Upload: "u", Part: Segment{Number: 1, File: 4, Size: 1}},
+	} {
+		b, err := encodeCommand(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if s, _, _, _, err = apply(s, start, int64(i), b); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(s.encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decodeState(b)
+		if err != nil {
+			return
+		}
+		first := s.encode()
+		again, err := decodeState(first)
+		if err != nil || !bytes.Equal(again.encode(), first) {
+			t.Fatalf("%s became %v", first, err)
+		}
+	})
+}

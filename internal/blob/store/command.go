@@ -1,0 +1,246 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/weir-stream/weir/internal/fault"
+)
+
+// Command is something that may be asked of the store. In the log it is {"type": "PutObject.1", "body": {…}}. A type, once released, never
+// changes its fields or its meaning; what has to change gets the next number. A reader refuses a field it does not know.
+//
+// Account is who asks: only a bucket's owner may do anything in it.
+type Command interface {
+	kind() string
+	// apply does to c.state, a private copy, what the command asks, or refuses and leaves it alone. It hangs on nothing but its arguments.
+	apply(c *change) (Result, error)
+}
+
+// Condition is what must hold of the object under a key for a write to happen (S3 User Guide, Conditional writes). The zero Condition always holds.
+type Condition struct {
+	IfMatch     string `json:"ifMatch,omitempty"`     // the ETag it must have, without quotes; * for any
+	IfNoneMatch bool   `json:"ifNoneMatch,omitempty"` // there must be none
+}
+
+// CreateBucket makes a bucket.
+type CreateBucket struct {
+	Account string            `json:"account"`
+	Region  string            `json:"region"`
+	Bucket  string            `json:"bucket"`
+	Tags    map[string]string `json:"tags,omitempty"`
+	Max     int               `json:"max"` // how many buckets the account may have
+}
+
+// DeleteBucket removes an empty bucket.
+type DeleteBucket struct {
+	Account string `json:"account"`
+	Bucket  string `json:"bucket"`
+}
+
+// SetBucketTags replaces a bucket's tags; none removes them.
+type SetBucketTags struct {
+	Account string            `json:"account"`
+	Bucket  string            `json:"bucket"`
+	Tags    map[string]string `json:"tags,omitempty"`
+}
+
+// SetLifecycle replaces a bucket's lifecycle; nil removes it.
+type SetLifecycle struct {
+	Account   string     `json:"account"`
+	Bucket    string     `json:"bucket"`
+	Lifecycle *Lifecycle `json:"lifecycle,omitempty"`
+}
+
+// PutObject puts an object whose bytes are durable in a file already, in place of what the key had.
+type PutObject struct {
+	Account   string            `json:"account"`
+	Bucket    string            `json:"bucket"`
+	Key       string            `json:"key"`
+	ETag      string            `json:"etag"`
+	Meta      *Meta             `json:"meta,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	Checksum  Checksum          `json:"checksum,omitzero"`
+	Segment   Segment           `json:"segment"`
+	Condition Condition         `json:"condition,omitzero"`
+}
+
+// CopyObject puts an object that shares the files of another. Source must still be the object that the proposer looked at.
+type CopyObject struct {
+	Account      string            `json:"account"`
+	SourceBucket string            `json:"sourceBucket"`
+	SourceKey    string            `json:"sourceKey"`
+	SourceSeq    int64             `json:"sourceSeq"`
+	Bucket       string            `json:"bucket"`
+	Key          string            `json:"key"`
+	ETag         string            `json:"etag"`
+	Meta         *Meta             `json:"meta,omitempty"`
+	Tags         map[string]string `json:"tags,omitempty"`
+	Checksum     Checksum          `json:"checksum,omitzero"`
+	Condition    Condition         `json:"condition,omitzero"`
+}
+
+// SetObjectTags replaces an object's tags; none removes them.
+type SetObjectTags struct {
+	Account string            `json:"account"`
+	Bucket  string            `json:"bucket"`
+	Key     string            `json:"key"`
+	Tags    map[string]string `json:"tags,omitempty"`
+}
+
+// DeleteObjects removes objects. A key that has none is no failure.
+type DeleteObjects struct {
+	Account string   `json:"account"`
+	Bucket  string   `json:"bucket"`
+	Items   []Delete `json:"items"`
+}
+
+// Delete is one key of DeleteObjects.
+type Delete struct {
+	Key     string `json:"key"`
+	IfMatch string `json:"ifMatch,omitempty"` // as in Condition
+	Seq     int64  `json:"seq,omitempty"`     // not 0: only this very object, and silently not another
+}
+
+// CreateUpload begins a multipart upload.
+type CreateUpload struct {
+	Account   string            `json:"account"`
+	Bucket    string            `json:"bucket"`
+	Key       string            `json:"key"`
+	Upload    string            `json:"upload"` // its id, never used before
+	Meta      *Meta             `json:"meta,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	Algorithm Algorithm         `json:"algorithm,omitempty"`
+	Composite bool              `json:"composite,omitempty"`
+}
+
+// PutPart puts a part whose bytes are durable in a file already, in place of what the number had.
+type PutPart struct {
+	Account string  `json:"account"`
+	Bucket  string  `json:"bucket"`
+	Key     string  `json:"key"`
+	Upload  string  `json:"upload"`
+	Part    Segment `json:"part"`
+}
+
+// CompleteUpload makes an object of parts. Their files become the object's; no byte moves.
+type CompleteUpload struct {
+	Account   string         `json:"account"`
+	Bucket    string         `json:"bucket"`
+	Key       string         `json:"key"`
+	Upload    string         `json:"upload"`
+	Parts     []CompletePart `json:"parts"`
+	Checksum  string         `json:"checksum,omitempty"` // what the object's must be; empty asks nothing
+	Size      *int64         `json:"size,omitempty"`     // what the object's must be
+	Condition Condition      `json:"condition,omitzero"`
+}
+
+// CompletePart names a part by number and what it must be.
+type CompletePart struct {
+	Number   int    `json:"number"`
+	ETag     string `json:"etag"`
+	Checksum string `json:"checksum,omitempty"` // empty asks nothing
+}
+
+// AbortUploads ends uploads and forgets their parts.
+type AbortUploads struct {
+	Account string  `json:"account"`
+	Bucket  string  `json:"bucket"`
+	Items   []Abort `json:"items"`
+	Silent  bool    `json:"silent,omitempty"` // an upload that is gone already is no failure
+}
+
+// Abort is one upload of AbortUploads.
+type Abort struct {
+	Key    string `json:"key"`
+	Upload string `json:"upload"`
+}
+
+func (CreateBucket) kind() string   { return "CreateBucket.1" }
+func (DeleteBucket) kind() string   { return "DeleteBucket.1" }
+func (SetBucketTags) kind() string  { return "SetBucketTags.1" }
+func (SetLifecycle) kind() string   { return "SetLifecycle.1" }
+func (PutObject) kind() string      { return "PutObject.1" }
+func (CopyObject) kind() string     { return "CopyObject.1" }
+func (SetObjectTags) kind() string  { return "SetObjectTags.1" }
+func (DeleteObjects) kind() string  { return "DeleteObjects.1" }
+func (CreateUpload) kind() string   { return "CreateUpload.1" }
+func (PutPart) kind() string        { return "PutPart.1" }
+func (CompleteUpload) kind() string { return "CompleteUpload.1" }
+func (AbortUploads) kind() string   { return "AbortUploads.1" }
+
+var decoders = map[string]func(body []byte) (Command, error){
+	CreateBucket{}.kind():   decode[CreateBucket],
+	DeleteBucket{}.kind():   decode[DeleteBucket],
+	SetBucketTags{}.kind():  decode[SetBucketTags],
+	SetLifecycle{}.kind():   decode[SetLifecycle],
+	PutObject{}.kind():      decode[PutObject],
+	CopyObject{}.kind():     decode[CopyObject],
+	SetObjectTags{}.kind():  decode[SetObjectTags],
+	DeleteObjects{}.kind():  decode[DeleteObjects],
+	CreateUpload{}.kind():   decode[CreateUpload],
+	PutPart{}.kind():        decode[PutPart],
+	CompleteUpload{}.kind(): decode[CompleteUpload],
+	AbortUploads{}.kind():   decode[AbortUploads],
+}
+
+type wireCommand struct {
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
+}
+
+func encodeCommand(c Command) ([]byte, error) {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return nil, fault.As(fault.Invalid, err, "command %s", c.kind())
+	}
+	return json.Marshal(wireCommand{c.kind(), body})
+}
+
+// decodeCommand reads a command from the log. Unsupported when its type or one of its fields is not known, Corrupt when it is no
+// command at all.
+func decodeCommand(b []byte) (Command, error) {
+	var wire wireCommand
+	if err := strictly(b, &wire); err != nil {
+		return nil, fault.As(fault.Corrupt, err, "command")
+	}
+	decode, known := decoders[wire.Type]
+	if !known {
+		return nil, fault.New(fault.Unsupported, "command %q is not known to this version of Weir", wire.Type)
+	}
+	c, err := decode(wire.Body)
+	if err != nil {
+		return nil, fault.As(fault.Unsupported, err, "command %q has a body that is not known to this version of Weir", wire.Type)
+	}
+	return c, nil
+}
+
+func decode[T Command](body []byte) (Command, error) {
+	var c T
+	err := strictly(body, &c)
+	return c, err
+}
+
+// strictly reads one JSON value and nothing behind it, with no field that into does not have.
+func strictly(b []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fault.New(fault.Corrupt, "something follows the JSON value")
+	}
+	return nil
+}
+
+// change is one command being applied.
+type change struct {
+	state    *State // private until apply returns
+	at       time.Time
+	position int64
+	shared   []uint64 // files that have one reference more
+	dropped  []uint64 // files that have one reference less
+}
