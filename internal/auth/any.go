@@ -1,6 +1,10 @@
 package auth
 
-import "github.com/weir-stream/weir/internal/wire/sigv4"
+import (
+	"io"
+
+	"github.com/weir-stream/weir/internal/wire/sigv4"
+)
 
 // Any believes everyone, signed or not: the authenticator of development, for loopback only. An access key of exactly twelve
 // digits is the caller's account; every other caller has DefaultAccount.
@@ -11,10 +15,7 @@ func (Any) Verifies() bool { return false }
 
 // Authenticate never refuses a claim. It refuses a body whose aws-chunked framing is broken, since there is no payload in it.
 func (Any) Authenticate(r *Request) (Identity, []byte, error) {
-	who := Identity{AccessKeyID: r.Auth.AccessKeyID, Account: DefaultAccount}
-	if isAccount(r.Auth.AccessKeyID) {
-		who.Account = r.Auth.AccessKeyID
-	}
+	who := believed(r)
 	if !sigv4.IsChunked(r.HTTP.Header, r.Auth.PayloadHash) {
 		return who, r.Body, nil
 	}
@@ -26,6 +27,19 @@ func (Any) Authenticate(r *Request) (Identity, []byte, error) {
 		r.HTTP.Trailer = p.Trailer
 	}
 	return who, p.Body, nil
+}
+
+// AuthenticateStream never refuses a claim. Reading the payload refuses broken framing, and a body that has not the hash which the request states.
+func (Any) AuthenticateStream(r *Request, body io.Reader) (Identity, *sigv4.Body, error) {
+	return believed(r), sigv4.StreamUnsigned(r.HTTP, r.Auth, body), nil
+}
+
+func believed(r *Request) Identity {
+	who := Identity{AccessKeyID: r.Auth.AccessKeyID, Account: DefaultAccount}
+	if isAccount(r.Auth.AccessKeyID) {
+		who.Account = r.Auth.AccessKeyID
+	}
+	return who
 }
 
 func isAccount(s string) bool {

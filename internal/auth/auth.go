@@ -8,6 +8,7 @@
 package auth
 
 import (
+	"io"
 	"net/http"
 	"time"
 
@@ -59,4 +60,7 @@ type Authenticator interface {
 	// Authenticate returns the caller, or a *sigv4.Error that names AWS's refusal. The payload is the body to act on: r.Body
 	// itself, or its content when it was aws-chunked (decoded in place, so it shares r.Body's bytes; its trailers become r.HTTP.Trailer).
 	Authenticate(r *Request) (who Identity, payload []byte, err error)
+	// AuthenticateStream is Authenticate for a body that is not held in memory: r.Body is empty, and the payload is read from body. What the header
+	// says is checked before it returns, the rest while the payload is read; nothing may become visible of a payload before its end, io.EOF.
+	AuthenticateStream(r *Request, body io.Reader) (who Identity, payload *sigv4.Body, err error)
 }

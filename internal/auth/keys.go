@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"io"
+
 	"github.com/weir-stream/weir/internal/wire/sigv4"
 )
 
@@ -19,15 +21,9 @@ func (*Keys) Verifies() bool { return true }
 // Authenticate refuses with a *sigv4.Error: nothing claimed, a malformed claim, a key that does not exist, is disabled, has ended or comes
 // with a session token (there are no temporary keys), a signature that does not fit or is too old. An error of another type means that the store could not be read.
 func (k *Keys) Authenticate(r *Request) (Identity, []byte, error) {
-	if r.ParseErr != nil {
-		return Identity{}, nil, r.ParseErr
-	}
-	key, ok, err := k.store.Lookup(r.Auth.AccessKeyID)
+	key, err := k.claimed(r)
 	if err != nil {
 		return Identity{}, nil, err
-	}
-	if !ok || !key.UsableAt(r.Now) || r.Auth.SecurityToken != "" {
-		return Identity{}, nil, sigv4.ErrUnrecognizedClient
 	}
 	p, err := k.verifier.Verify(r.HTTP, r.Auth, &key.state, r.Body, r.Now)
 	if err != nil {
@@ -36,5 +32,38 @@ func (k *Keys) Authenticate(r *Request) (Identity, []byte, error) {
 	if p.Trailer != nil {
 		r.HTTP.Trailer = p.Trailer
 	}
-	return Identity{AccessKeyID: key.ID, Account: key.Account, User: key.User, KeyName: key.Name, Verified: true, Policies: key.Policies}, p.Body, nil
+	return key.proven(), p.Body, nil
+}
+
+// AuthenticateStream refuses like Authenticate; what a signature says of the body is held against it as the payload is read.
+func (k *Keys) AuthenticateStream(r *Request, body io.Reader) (Identity, *sigv4.Body, error) {
+	key, err := k.claimed(r)
+	if err != nil {
+		return Identity{}, nil, err
+	}
+	payload, err := k.verifier.VerifyStream(r.HTTP, r.Auth, &key.state, body, r.Now)
+	if err != nil {
+		return Identity{}, nil, err
+	}
+	return key.proven(), payload, nil
+}
+
+// claimed is the key that a request claims to be signed with, if that counts.
+func (k *Keys) claimed(r *Request) (Key, error) {
+	if r.ParseErr != nil {
+		return Key{}, r.ParseErr
+	}
+	key, ok, err := k.store.Lookup(r.Auth.AccessKeyID)
+	if err != nil {
+		return Key{}, err
+	}
+	if !ok || !key.UsableAt(r.Now) || r.Auth.SecurityToken != "" {
+		return Key{}, sigv4.ErrUnrecognizedClient
+	}
+	return key, nil
+}
+
+// proven is who holds a key.
+func (k *Key) proven() Identity {
+	return Identity{AccessKeyID: k.ID, Account: k.Account, User: k.User, KeyName: k.Name, Verified: true, Policies: k.Policies}
 }

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -22,6 +23,9 @@ type Call struct {
 	Operation string // after the dot of X-Amz-Target, Action, or from an RPC v2 path; empty for REST
 	Protocol  Protocol
 	Body      []byte // the whole payload, aws-chunked removed
+	// Stream is the payload of a request whose service takes it so (see StreamTaker), aws-chunked removed; nil otherwise. Its error is a *BodyError or io.EOF,
+	// and only io.EOF means that everything was there and fits the signature: nothing may become visible before. At its end Request.Trailer holds the trailers.
+	Stream    io.Reader
 	Identity  auth.Identity
 	Region    string // from the credential scope; auth.DefaultRegion when unsigned
 	Account   string // Identity.Account
@@ -43,6 +47,8 @@ type Call struct {
 	claim    sigv4.Auth             // what the request says about its signer
 	asked    auth.Request           // what is asked of the authenticator
 	buf      []byte                 // what Body lives in; kept with the call when it is not too large
+	stream   stream                 // what Stream reads
+	aborted  bool                   // the answer ended early: the connection must not be used again
 	received int64                  // bytes of body received
 	reserved int64                  // bytes taken from edge.bodies
 	fields   *[fieldCount][1]string // values of response headers in one piece, the request's own: the header outlives the call
@@ -57,7 +63,7 @@ func (c *Call) Reply(status int, contentType string, body []byte) {
 	} else {
 		h["Content-Type"] = nil // or net/http guesses one
 	}
-	c.set(h, fieldContentLength, "Content-Length", strconv.Itoa(len(body)))
+	c.setLength(h, int64(len(body)))
 	c.Writer.WriteHeader(status)
 	if len(body) == 0 {
 		return
@@ -102,6 +108,10 @@ const (
 	fieldOrigin
 	fieldCount
 )
+
+func (c *Call) setLength(h http.Header, n int64) {
+	c.set(h, fieldContentLength, "Content-Length", strconv.FormatInt(n, 10))
+}
 
 // set puts a response header whose name is in canonical form, without a slice of its own.
 func (c *Call) set(h http.Header, field int, name, value string) {

@@ -58,7 +58,7 @@ func (c *Call) Fail(status int, code, message string) {
 	case c.service == nil:
 		b = appendCoralError(b, code, message)
 	default:
-		if r, ok := c.service.(Refuser); ok {
+		if r, ok := inner(c.service).(Refuser); ok {
 			r.Refuse(c, status, code, message)
 			return
 		}
@@ -82,16 +82,17 @@ func (c *Call) UnknownOperation() {
 }
 
 // refuse answers a request that did not reach its service. JSON and CBOR services answer credentials they do not like with 400, all others with 403.
-func (c *Call) refuse(err *sigv4.Error) {
-	status := http.StatusForbidden
+func (c *Call) refuse(err *sigv4.Error) { c.Fail(c.refusalStatus(err), err.Code, err.Message) }
+
+func (c *Call) refusalStatus(err *sigv4.Error) int {
 	switch c.Protocol {
 	case JSON10, JSON11, CBOR11:
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	}
 	if err.Code == CodeMalformed {
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	}
-	c.Fail(status, err.Code, err.Message)
+	return http.StatusForbidden
 }
 
 func messageKey(code string) string {

@@ -25,6 +25,9 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	c.handle()
 	finished = true
+	if c.aborted {
+		panic(http.ErrAbortHandler) // which net/http does not log
+	}
 }
 
 func (c *Call) handle() {
@@ -43,7 +46,15 @@ func (c *Call) handle() {
 	if found.code == "" && c.Protocol != REST {
 		found = refuseEncoding(r.Header)
 	}
-	if found.code == "" {
+	streams := false
+	if taker, some := inner(c.service).(StreamTaker); found.code == "" && some {
+		streams = c.Protocol == REST && taker.TakesStream(r)
+	}
+	switch {
+	case found.code != "":
+	case streams:
+		found = c.openStream()
+	default:
 		found = c.readBody()
 	}
 	if found.code != "" {
@@ -52,20 +63,34 @@ func (c *Call) handle() {
 		return
 	}
 	c.asked = auth.Request{HTTP: r, Auth: &c.claim, ParseErr: claimErr, Body: c.Body, Now: c.Received}
-	who, payload, err := c.edge.options.Auth.Authenticate(&c.asked)
+	who, err := c.authenticate(streams)
 	if err != nil {
+		c.leaveBody()
 		c.denied(err)
 		return
 	}
-	c.Identity, c.Account, c.Body = who, who.Account, payload
+	c.Identity, c.Account = who, who.Account
 	if c.Protocol == Query {
 		c.Operation = formAction(c.Body, r.URL.RawQuery)
 	}
 	c.service.Serve(c)
+	c.leaveStream()
 	if c.response.status == 0 {
 		c.edge.options.Logger.Error("a service did not answer", "service", c.Service, "operation", c.Operation, "request", c.RequestID)
 		c.Fail(http.StatusInternalServerError, CodeInternal, "")
 	}
+}
+
+// authenticate asks who is calling, and puts the payload where the service looks for it.
+func (c *Call) authenticate(streams bool) (auth.Identity, error) {
+	if !streams {
+		who, payload, err := c.edge.options.Auth.Authenticate(&c.asked)
+		c.Body = payload
+		return who, err
+	}
+	who, payload, err := c.edge.options.Auth.AuthenticateStream(&c.asked, &c.stream)
+	c.stream.payload, c.Stream = payload, (*payloadReader)(c)
+	return who, err
 }
 
 func (c *Call) answer(found refusal) {

@@ -109,7 +109,7 @@ func (rt *router) routeRPC(c *Call, scope string, strict bool) refusal {
 // routeQuery is for the query protocol: the scope says whose a request is.
 func (rt *router) routeQuery(c *Call, scope string) bool {
 	for _, s := range rt.byName[scope] {
-		if _, ok := s.(QuerySpeaker); ok {
+		if _, ok := inner(s).(QuerySpeaker); ok {
 			c.Protocol = Query
 			c.assign(s, "")
 			return true
@@ -127,14 +127,14 @@ func (rt *router) routePath(c *Call, scope string) bool {
 		candidates = rt.all
 	}
 	for _, s := range candidates {
-		if m, ok := s.(PathMatcher); ok && m.MatchPath(method, path) {
+		if m, ok := inner(s).(PathMatcher); ok && m.MatchPath(method, path) {
 			c.assign(s, "")
 			return true
 		}
 	}
 	for _, s := range rt.byName[scope] {
-		_, byPath := s.(PathMatcher)
-		_, byQuery := s.(QuerySpeaker)
+		_, byPath := inner(s).(PathMatcher)
+		_, byQuery := inner(s).(QuerySpeaker)
 		if !byPath && !byQuery && s.TargetPrefix() == "" {
 			c.assign(s, "")
 			return true

@@ -1,5 +1,7 @@
 package edge
 
+import "net/http"
+
 // Service is one AWS service behind the edge.
 type Service interface {
 	// Name is the name that its requests are signed for, such as "kinesis". Services may share one: the target prefix, or the
@@ -10,6 +12,30 @@ type Service interface {
 	// Serve answers one call through c.Reply, c.Fail, or c.Begin and c.Send. It runs on the request's goroutine, many at a time, and must not
 	// keep c or c.Body after it returns. An operation, or a c.Protocol, that it does not know it refuses with c.UnknownOperation().
 	Serve(c *Call)
+}
+
+// Wrapper is implemented by a Service that stands around another: what the inner one implements besides Service is looked for there.
+type Wrapper interface {
+	// Unwrap is the service inside.
+	Unwrap() Service
+}
+
+// inner is a service without what stands around it.
+func inner(s Service) Service {
+	for {
+		w, wrapped := s.(Wrapper)
+		if !wrapped {
+			return s
+		}
+		s = w.Unwrap()
+	}
+}
+
+// StreamTaker is implemented by REST services that take the bodies of some requests as streams, because they may be larger than memory.
+type StreamTaker interface {
+	// TakesStream says whether the body of a request is read from Call.Stream, instead of being in Call.Body. Nothing of the body has been read,
+	// and nobody has said who is calling.
+	TakesStream(r *http.Request) bool
 }
 
 // PathMatcher is implemented by services that are recognised by path (REST ones), for requests that neither signature nor target assigns.

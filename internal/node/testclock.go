@@ -60,6 +60,10 @@ type counted struct {
 	watch bool
 }
 
+// Unwrap lets the edge see what the service can do besides serving.
+func (c counted) Unwrap() edge.Service { return c.Service }
+
+// Serve serves the call, and counts it while it does.
 func (c counted) Serve(call *edge.Call) {
 	if c.watch {
 		call.Watcher = c.calls

@@ -67,6 +67,11 @@ type chunkSigner struct {
 
 // check compares the signature of the next link. kind is the first line of its string to sign; withEmpty adds the line that chunks have and trailers have not.
 func (c *chunkSigner) check(kind string, withEmpty bool, data []byte, signature string) bool {
+	return c.checkDigest(kind, withEmpty, sha256.Sum256(data), signature)
+}
+
+// checkDigest is check for data of which only the digest is left.
+func (c *chunkSigner) checkDigest(kind string, withEmpty bool, digest [sha256.Size]byte, signature string) bool {
 	var claimed [sha256.Size]byte
 	if !decodeDigest(&claimed, signature) {
 		return false
@@ -77,7 +82,6 @@ func (c *chunkSigner) check(kind string, withEmpty bool, data []byte, signature 
 	if withEmpty {
 		b = append(b, emptyHash+"\n"...)
 	}
-	digest := sha256.Sum256(data)
 	b = appendHex(b, digest[:])
 	c.scratch.buf = b
 	ours := hmacSHA256(c.key[:], b)

@@ -19,10 +19,14 @@ const (
 	CodeUnrecognizedClient = "UnrecognizedClientException"
 	// CodeMalformed is a body whose aws-chunked framing is broken.
 	CodeMalformed = "MalformedHttpRequestException"
+	// CodePayloadHash is a body that does not have the hash which its request states, when it came as a stream. Only S3 has such.
+	CodePayloadHash = "XAmzContentSHA256Mismatch"
 )
 
 // ErrMissing is a request without any claim. ErrUnrecognizedClient is a claim of a key that does not exist or does not count. ErrMismatch is a signature that does not fit.
+// ErrPayloadHash is a streamed body with another hash than its request states.
 var (
+	ErrPayloadHash        = &Error{CodePayloadHash, "The provided 'x-amz-content-sha256' header does not match what was computed."}
 	ErrMissing            = &Error{CodeMissingToken, "Missing Authentication Token"}
 	ErrUnrecognizedClient = &Error{CodeUnrecognizedClient, "The security token included in the request is invalid."}
 	ErrMismatch           = &Error{CodeInvalid, "The request signature we calculated does not match the signature you provided. " +

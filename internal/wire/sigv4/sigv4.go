@@ -8,7 +8,7 @@
 // Authorization header" with its chunked and trailer variants (Amazon S3 API Reference), all read 2026-11. The AWS SDK's own
 // signer is the oracle of the tests.
 //
-// Read Auth and Parse (parse.go), then verify.go, canonical.go, chunked.go.
+// Read Auth and Parse (parse.go), then verify.go, canonical.go, chunked.go; stream.go is the same for bodies too large to hold.
 package sigv4
 
 import (
@@ -50,6 +50,8 @@ const (
 
 	// skewMax is how far the time of signing may lie from ours, either way ("Signature expired … - 5 min." is what services answer).
 	skewMax = 5 * time.Minute
+	// skewMaxS3 is what S3 allows (RequestTimeTooSkewed: "within 15 minutes of our server's time", S3 API Reference).
+	skewMaxS3 = 15 * time.Minute
 
 	// expiresMax is the longest life of a presigned URL: seven days (X-Amz-Expires, S3 API Reference).
 	expiresMax = 7 * 24 * time.Hour

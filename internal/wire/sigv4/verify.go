@@ -19,35 +19,13 @@ type Verifier struct {
 //
 // now is real time. The signature and the payload's hash are compared in constant time.
 func (v *Verifier) Verify(r *http.Request, a *Auth, from *KeyState, body []byte, now time.Time) (Payload, error) {
-	if err := a.checkTime(now); err != nil {
-		return Payload{}, err
-	}
-	if err := a.checkCoverage(r); err != nil {
-		return Payload{}, err
-	}
-	if err := a.checkPayloadWord(); err != nil {
-		return Payload{}, err
-	}
-	var claimed [sha256.Size]byte
-	if !decodeDigest(&claimed, a.Signature) {
-		return Payload{}, ErrMismatch
-	}
 	hash, bodyHashed := a.payloadHash(body)
-
-	name := scope{a.AccessKeyID, a.ScopeDate, a.Region, a.Service}
-	key, cached := v.cache.get(name, from)
-	if !cached {
-		key = deriveKey(from, name)
-	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	if !s.matches(r, a, &key, &hash, &claimed) {
-		return Payload{}, ErrMismatch
+	key, claimed, err := v.verifyHead(s, r, a, from, &hash, now)
+	if err != nil {
+		return Payload{}, err
 	}
-	if !cached {
-		v.cache.put(name, from, key)
-	}
-
 	if !bodyHashed && len(a.PayloadHash) == 2*sha256.Size {
 		var stated [sha256.Size]byte
 		actual := sha256.Sum256(body)
@@ -56,6 +34,35 @@ func (v *Verifier) Verify(r *http.Request, a *Auth, from *KeyState, body []byte,
 		}
 	}
 	return a.unframe(r.Header, body, &chunkSigner{auth: a, key: &key, previous: claimed, scratch: s})
+}
+
+// verifyHead checks everything about a signature but the body, for whose hash the last line of the canonical request stands. It gives the signing
+// key and the signature, from which the signatures of chunks go on.
+func (v *Verifier) verifyHead(s *scratch, r *http.Request, a *Auth, from *KeyState, hash *hexOrWord, now time.Time) (key, claimed [sha256.Size]byte, err error) {
+	if err := a.checkTime(now); err != nil {
+		return key, claimed, err
+	}
+	if err := a.checkCoverage(r); err != nil {
+		return key, claimed, err
+	}
+	if err := a.checkPayloadWord(); err != nil {
+		return key, claimed, err
+	}
+	if !decodeDigest(&claimed, a.Signature) {
+		return key, claimed, ErrMismatch
+	}
+	name := scope{a.AccessKeyID, a.ScopeDate, a.Region, a.Service}
+	key, cached := v.cache.get(name, from)
+	if !cached {
+		key = deriveKey(from, name)
+	}
+	if !s.matches(r, a, &key, hash, &claimed) {
+		return key, claimed, ErrMismatch
+	}
+	if !cached {
+		v.cache.put(name, from, key)
+	}
+	return key, claimed, nil
 }
 
 // hexOrWord is a payload's hash as it enters the canonical request: 64 digits, or one of the words that stand for none.
@@ -106,15 +113,20 @@ func (a *Auth) checkTime(now time.Time) error {
 		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%.8s', from '%s'.",
 			a.ScopeDate, a.Date, a.Date)
 	}
+	skew := skewMax
+	if IsS3(a.Service) {
+		skew = skewMaxS3
+	}
+	minutes := int(skew / time.Minute)
 	stamp := func(t time.Time) string { return t.UTC().Format(basicFormat) }
-	if earliest := now.Add(-skewMax); a.Expires == 0 && a.Time.Before(earliest.Truncate(time.Second)) {
-		return invalid("Signature expired: %s is now earlier than %s (%s - 5 min.)", a.Date, stamp(earliest), stamp(now))
+	if earliest := now.Add(-skew); a.Expires == 0 && a.Time.Before(earliest.Truncate(time.Second)) {
+		return invalid("Signature expired: %s is now earlier than %s (%s - %d min.)", a.Date, stamp(earliest), stamp(now), minutes)
 	}
 	if end := a.Time.Add(a.Expires); a.Expires > 0 && now.After(end) {
 		return invalid("Signature expired: %s is now earlier than %s", stamp(end), stamp(now))
 	}
-	if latest := now.Add(skewMax); a.Time.After(latest) {
-		return invalid("Signature not yet current: %s is still later than %s (%s + 5 min.)", a.Date, stamp(latest), stamp(now))
+	if latest := now.Add(skew); a.Time.After(latest) {
+		return invalid("Signature not yet current: %s is still later than %s (%s + %d min.)", a.Date, stamp(latest), stamp(now), minutes)
 	}
 	return nil
 }
