@@ -14,6 +14,7 @@ const (
 	Secret     = "secret"           // 32 bytes that sign iterators and page tokens
 	TLS        = "tls"              // the server's authority and certificate: edge
 	MasterKeys = "master-keys.json" // master keys of encrypted streams, unless the configuration puts them elsewhere: envelope
+	Objects    = "objects"          // buckets and objects: blob/store
 	Audit      = "audit"            // the audit log, a file a day: audit
 	Quarantine = "quarantine"       // what repairs took out of use, a directory each
 	Pins       = "pins"             // what a backup that is under way holds on to: see backup

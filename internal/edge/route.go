@@ -127,7 +127,8 @@ func (rt *router) routePath(c *Call, scope string) bool {
 		candidates = rt.all
 	}
 	for _, s := range candidates {
-		if m, ok := inner(s).(PathMatcher); ok && m.MatchPath(method, path) {
+		// A signature for the one service of its name says enough.
+		if m, ok := inner(s).(PathMatcher); ok && (scope != "" && len(rt.byName[scope]) == 1 || m.MatchPath(method, path)) {
 			c.assign(s, "")
 			return true
 		}

@@ -20,9 +20,11 @@ import (
 
 	"github.com/weir-stream/weir/internal/api/dynamodb"
 	"github.com/weir-stream/weir/internal/api/kinesis"
+	"github.com/weir-stream/weir/internal/api/s3"
 	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/auth"
 	"github.com/weir-stream/weir/internal/auth/secretfile"
+	"github.com/weir-stream/weir/internal/blob/store"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
@@ -68,6 +70,7 @@ type Node struct {
 	control *controller.Controller
 	streams *streams.Streams
 	tables  *tables.Engine
+	objects *store.Store
 	scaler  *elastic.Scaler
 	calls   inFlight
 	edge    *edge.Edge
@@ -145,6 +148,9 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := n.openObjects(ctx, fs, now, testClock != nil); err != nil {
+		return nil, err
+	}
 	options := streams.Options{Store: n.store, Control: n.control, Clock: now, Secret: secret, Random: rand.Reader, Keys: masters}
 	if config.limited() {
 		options.Limits = meter.LimitsOf(n.quota)
@@ -169,6 +175,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	services := []edge.Service{
 		dynamo, dynamo.Streams(),
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
+		s3.New(s3.Options{Store: n.objects, Logger: n.logger}), // last: without a signature it takes what the others leave
 	}
 	if err := n.openEdge(osFS, keys, services); err != nil {
 		return nil, err
@@ -313,6 +320,7 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 	n.stopEdge, n.stopRest = stopEdge, stopRest
 
 	n.rest.Go(func() { n.ended(restCtx, "control plane", n.control.Run(restCtx)) })
+	n.rest.Go(func() { n.ended(restCtx, "objects", n.objects.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "streams", n.streams.Run(restCtx, n.logger)) })
 	n.rest.Go(func() { n.ended(restCtx, "tables", n.tables.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })

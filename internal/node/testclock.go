@@ -91,7 +91,8 @@ func (s *steppedClock) Set(ctx context.Context, t time.Time) error {
 const idlePause = time.Millisecond
 
 // Drain waits until nothing is in flight: no call is being served, but for subscriptions that have nothing to send, no timer and no deadline of the catalog is
-// due, streams have been looked at for scaling, every stream has the logs that it should have, and tables wait for nothing.
+// due, and every part has done what was to be done: streams have the logs that they should have and have been looked at for scaling, tables wait for
+// nothing, no object is there that its lifecycle has let go.
 func (s *steppedClock) Drain(ctx context.Context) error {
 	for !s.idle() {
 		if err := clock.Sleep(ctx, clock.Real, idlePause); err != nil {
@@ -105,5 +106,15 @@ func (s *steppedClock) idle() bool {
 	now := s.clock.Now()
 	due, waiting := s.clock.NextDue()
 	deadline, ticking := s.node.control.State().NextDeadline()
-	return s.node.calls.idle() && s.node.scaler.Settled() && s.node.streams.Settled() && s.node.tables.Settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
+	return s.node.calls.idle() && s.node.settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
+}
+
+// settled says whether every part that works by itself has nothing left to do at this time.
+func (n *Node) settled() bool {
+	for _, part := range []interface{ Settled() bool }{n.scaler, n.streams, n.tables, n.objects} {
+		if !part.Settled() {
+			return false
+		}
+	}
+	return true
 }

@@ -85,10 +85,12 @@ func (q CompleteUpload) assemble(u *Upload) (*Object, error) {
 		return nil, errPart
 	}
 	o := &Object{Key: q.Key, Meta: u.Meta, Tags: u.Tags, Parts: true, Upload: u.ID, Segments: make([]Segment, 0, len(q.Parts))}
-	for i, wanted := range q.Parts {
-		if i > 0 && wanted.Number <= q.Parts[i-1].Number {
+	for i := 1; i < len(q.Parts); i++ {
+		if q.Parts[i].Number <= q.Parts[i-1].Number {
 			return nil, errPartOrder
 		}
+	}
+	for i, wanted := range q.Parts {
 		part := u.Part(wanted.Number)
 		if part == nil || part.ETag != wanted.ETag || wanted.Checksum != "" && part.Checksum != wanted.Checksum {
 			return nil, errPart
