@@ -175,7 +175,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	services := []edge.Service{
 		dynamo, dynamo.Streams(),
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
-		s3.New(s3.Options{Store: n.objects, Logger: n.logger}), // last: without a signature it takes what the others leave
+		s3.New(s3.Options{Store: n.objects, Clock: now, Audit: auditLog, Logger: n.logger}), // last: without a signature it takes what the others leave
 	}
 	if err := n.openEdge(osFS, keys, services); err != nil {
 		return nil, err

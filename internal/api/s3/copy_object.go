@@ -176,6 +176,9 @@ func (q *call) source(bucket, key string) (*store.Bucket, *store.Object, error) 
 	if owner := q.header.Get("X-Amz-Source-Expected-Bucket-Owner"); owner != "" && owner != b.Account {
 		return nil, nil, errDenied
 	}
+	if err := q.may("GetObject", arnOf(bucket, key)); err != nil {
+		return nil, nil, err
+	}
 	o := b.Object(key)
 	if o == nil {
 		return nil, nil, withResource(newError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist."), "Key", key)

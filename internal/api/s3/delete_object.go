@@ -78,10 +78,17 @@ func (q *call) deleteObjects() error {
 			out.Error = append(out.Error, failed{key, "NoSuchVersion", "The specified version does not exist."})
 			continue
 		}
+		if err := q.may("DeleteObject", arnOf(q.bucket, key)); err != nil {
+			out.Error = append(out.Error, failed{key, "AccessDenied", q.sent(err).message})
+			continue
+		}
 		command.Items = append(command.Items, store.Delete{Key: key, IfMatch: unquoted(item.text("ETag"))})
 	}
 	if n := len(command.Items) + len(out.Error); n == 0 || n > deleteMax {
 		return errMalformed
+	}
+	if len(command.Items) == 0 {
+		return q.reply(out)
 	}
 	r, err := q.api.store.Propose(q.Ctx, command)
 	if err != nil {

@@ -20,6 +20,9 @@ func (q *call) getObject() error {
 		return err
 	}
 	r, err := q.api.store.Open(q.bucket, q.key)
+	if refusal, is := store.AsRefusal(err); is && refusal.Code == "NoSuchKey" {
+		return q.noKey()
+	}
 	if err != nil {
 		return err
 	}

@@ -257,7 +257,7 @@ func (q *call) completeMultipartUpload() error {
 	}
 	q.setExpiration(q.key)
 	scheme := "http://"
-	if q.Request.TLS != nil {
+	if q.Secure() {
 		scheme = "https://"
 	}
 	return q.reply(struct {

@@ -191,7 +191,11 @@ func (q *call) findObject() (*store.Bucket, *store.Object, error) {
 	return b, o, nil
 }
 
+// noKey says that there is no object, to those who may know (API_GetObject: without s3:ListBucket the answer is 403).
 func (q *call) noKey() error {
+	if err := q.may("ListBucket", arnOf(q.bucket, "")); err != nil {
+		return err
+	}
 	return withResource(newError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist."), "Key", q.key)
 }
 

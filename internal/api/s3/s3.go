@@ -1,7 +1,7 @@
 // Package s3 speaks the S3 API to the buckets and objects of blob/store.
 //
 // It owns what each operation takes, checks and answers: one file an operation or a pair that belongs together, the table that
-// recognises operations (operations.go), and the table from what goes wrong to S3's errors (errors.go). Listeners and signatures belong to edge,
+// recognises operations (operations.go), what each must be allowed (permissions.go), and the table from what goes wrong to S3's errors (errors.go). Listeners and signatures belong to edge,
 // what an object is and when it exists to blob/store.
 //
 // Read operations.go, then request.go, then put_object.go and get_object.go.
@@ -11,25 +11,31 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/blob/store"
+	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/edge"
 )
 
-// Options is what the API works with. Every field but Logger is required.
+// Options is what the API works with. Every field but Audit and Logger is required.
 type Options struct {
 	Store  *store.Store
+	Clock  clock.Clock  // for policies that ask for the time
+	Audit  *audit.Log   // is told of every control call. Nil is nobody
 	Logger *slog.Logger // hears of failures that are ours. Default slog.Default
 }
 
 // API serves the operations of S3. It is an edge.Service and safe for concurrent use.
 type API struct {
 	store  *store.Store
+	clock  clock.Clock
+	audit  *audit.Log // may be nil
 	logger *slog.Logger
 }
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{store: o.Store, logger: o.Logger}
+	a := &API{store: o.Store, clock: o.Clock, audit: o.Audit, logger: o.Logger}
 	if a.logger == nil {
 		a.logger = slog.Default()
 	}
@@ -67,7 +73,12 @@ func (a *API) Serve(c *edge.Call) {
 		return
 	}
 	c.Operation = op.name
+	defer q.record(op)
 	if err := q.check(op); err != nil {
+		q.fail(err)
+		return
+	}
+	if err := q.authorize(op); err != nil {
 		q.fail(err)
 		return
 	}
