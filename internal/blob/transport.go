@@ -98,7 +98,10 @@ func (a *answer) WriteHeader(status int) {
 	if a.status != 0 || status < http.StatusOK {
 		return
 	}
-	a.status, a.sent = status, a.header.Clone()
+	a.status, a.sent = status, make(http.Header, len(a.header))
+	for name, values := range a.header {
+		a.sent[http.CanonicalHeaderKey(name)] = values // as whoever reads them off a connection does
+	}
 	close(a.begun)
 }
 

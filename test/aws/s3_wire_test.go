@@ -3,7 +3,9 @@ package aws
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"reflect"
 	"slices"
@@ -275,5 +277,19 @@ func TestObjectsLast(t *testing.T) {
 	again.denied(err, 503, "ServiceUnavailable")
 	if now := again.get("k"); now != string(body) {
 		t.Errorf("%d bytes on a full disk", len(now))
+	}
+}
+
+// Names of user metadata come in lower case also over HTTP/1.1, where boto3 gives them to its caller as they are on the wire.
+func TestMetadataNamesAreLowerCase(t *testing.T) {
+	o := shared.s3Client(t, transports[0], "us-east-1").withBucket()
+	got(o.PutObject(o.ctx, &s3.PutObjectInput{Bucket: &o.bucket, Key: aws.String("k"), Body: strings.NewReader("x"), Metadata: map[string]string{"some-name": "Value"}}))(t)
+	conn := got(net.Dial("tcp", o.server.node.Addr()))(t)
+	defer conn.Close()
+	got(fmt.Fprintf(conn, "GET /%s/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 Credential=%s/20261118/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00\r\n\r\n",
+		o.bucket, o.account))(t)
+	answer := string(got(io.ReadAll(conn))(t))
+	if !strings.Contains(answer, "\r\nx-amz-meta-some-name: Value\r\n") {
+		t.Errorf("the answer is\n%s", answer)
 	}
 }

@@ -35,7 +35,7 @@ var languages = []language{
 		scripts: func(p place) []*exec.Cmd {
 			python := filepath.Join(p.cache, "python", "bin", "python")
 			var scripts []*exec.Cmd
-			for _, name := range []string{"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py"} {
+			for _, name := range []string{"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py", "cli_objects.py", "boto_objects.py"} {
 				scripts = append(scripts, script(nil, python, "-B", filepath.Join(p.source, "python", name)))
 			}
 			return scripts

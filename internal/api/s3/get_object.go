@@ -118,7 +118,7 @@ func setMeta(h http.Header, m *store.Meta) {
 		}
 	}
 	for name, value := range m.User {
-		h[http.CanonicalHeaderKey("x-amz-meta-"+name)] = []string{value}
+		h["x-amz-meta-"+name] = []string{value} // lower-case also over HTTP/1.1: some clients give names as they come
 	}
 }
 
