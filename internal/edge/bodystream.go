@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/weir-stream/weir/internal/wire/sigv4"
@@ -98,6 +99,8 @@ func (c *Call) leaveStream() {
 	}
 }
 
+var answers = sync.Pool{New: func() any { return new([StreamBytes]byte) }}
+
 // ReplyStream answers with a body of a known size that is not held in memory. It gives the error of body, or nil: a client that went away, or
 // takes its answer too slowly, is nobody to tell. When the body ends early the connection is cut, so that the client does not
 // take the part for the whole. It may be called once, and not after Reply or Fail. The Content-Type is the service's to set.
@@ -116,7 +119,14 @@ func (c *Call) ReplyStream(status int, size int64, body io.Reader) error {
 		c.reserved = StreamBytes
 	}
 	c.Writer.WriteHeader(status)
-	buffer := make([]byte, min(size, StreamBytes))
+	var buffer []byte
+	if size <= smallBody {
+		buffer = make([]byte, size)
+	} else {
+		pooled := answers.Get().(*[StreamBytes]byte)
+		defer answers.Put(pooled)
+		buffer = pooled[:]
+	}
 	defer c.response.setWriteDeadline(time.Time{})
 	for left := size; left > 0; {
 		n, err := io.ReadFull(body, buffer[:min(left, int64(len(buffer)))])

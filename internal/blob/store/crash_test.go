@@ -48,7 +48,8 @@ func TestPowerCut(t *testing.T) {
 	o := mustOpen(t, faulty, clock.NewManual(start))
 	o.makeBucket(t)
 	h := &history{acked: map[string]string{}, attempted: map[string]string{}}
-	var mu sync.Mutex // guards images, r
+	seeds := [4]uint64{r.Uint64(), r.Uint64(), r.Uint64(), r.Uint64()} // of the writers
+	var mu sync.Mutex                                                  // guards images, and r from here on
 	var images []image
 	const imagesMax = 60
 	faulty.Hook(func(op vfs.Op, name string) {
@@ -75,8 +76,8 @@ func TestPowerCut(t *testing.T) {
 		images = append(images, i)
 	})
 	var writers sync.WaitGroup
-	for w := range 4 {
-		chance := rand.New(rand.NewPCG(r.Uint64(), uint64(w)))
+	for w := range seeds {
+		chance := rand.New(rand.NewPCG(seeds[w], uint64(w)))
 		writers.Go(func() {
 			for n := range 40 {
 				key := fmt.Sprintf("w%d/%d", w, chance.IntN(3))

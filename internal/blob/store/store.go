@@ -55,6 +55,8 @@ type Store struct {
 	fold    *fold.Fold
 	files   *files
 
+	random sync.Mutex // held while Options.Random is read
+
 	mu      sync.Mutex     // guards everything below; never held across a call of the file system or the log
 	state   *State         // the latest
 	changed chan struct{}  // closed and replaced when state is
@@ -144,7 +146,10 @@ func (s *Store) Propose(ctx context.Context, command Command) (Result, error) {
 // NewUploadID is an id that no other upload has, and that nobody guesses.
 func (s *Store) NewUploadID() (string, error) {
 	var raw [24]byte
-	if _, err := io.ReadFull(s.options.Random, raw[:]); err != nil {
+	s.random.Lock()
+	_, err := io.ReadFull(s.options.Random, raw[:])
+	s.random.Unlock()
+	if err != nil {
 		return "", fault.As(fault.Internal, err, "read random bytes")
 	}
 	return uploadIDs.EncodeToString(raw[:]), nil
