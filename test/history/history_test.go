@@ -104,8 +104,9 @@ type sim struct {
 
 	jumps sync.RWMutex // held for writing while the clock jumps by more than a day
 
-	mu        sync.Mutex // guards surprises
+	mu        sync.Mutex // guards everything below
 	surprises []string
+	applied   commitlog.Position // how far the control log has been seen
 }
 
 // tracked is a stream whose history is written.
@@ -140,6 +141,13 @@ func newSim(seed uint64) *sim {
 		s.streams = append(s.streams, t)
 	}
 	return s
+}
+
+// reached notes how far a living node has come in the control log.
+func (s *sim) reached(applied commitlog.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applied = max(s.applied, applied)
 }
 
 // live goes through every life and gives all that is wrong with what was said.
@@ -180,6 +188,9 @@ func (s *sim) life(ctx context.Context, disk *vfs.Mem, last bool) (*vfs.Mem, err
 		l.die(kill) // a disk that failed while it opened
 	}
 	if !l.over() {
+		if applied := l.control.Applied(); applied < s.applied {
+			return nil, fault.New(fault.Internal, "life %d: the control log ends at %d and had been seen up to %d", len(s.lives), applied, s.applied)
+		}
 		err = s.work(ctx, l, last)
 	}
 	if cause := l.close(); cause != "" {

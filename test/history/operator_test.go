@@ -168,6 +168,8 @@ func observe(ctx context.Context, l *life, t *tracked, s *sim) {
 				t.views = append(t.views, slices.Clone(stream.Shards))
 			})
 		}
+		applied := l.control.Applied()
+		l.note(func() { s.reached(applied) })
 		s.progress.tick(0)
 		var err error
 		if state, err = l.control.Await(ctx, state.Version()); err != nil {
