@@ -118,13 +118,13 @@ func isChild(shard catalog.Shard, parent uint32) bool {
 	return shard.Parent != nil && *shard.Parent == parent || shard.AdjacentParent != nil && *shard.AdjacentParent == parent
 }
 
-// descends says whether a shard is another or comes from it.
+// descends says whether a shard is another or comes from it, as far as views show.
 func (c *checker) descends(shard, from uint32) bool {
 	if shard == from {
 		return true
 	}
-	s := c.shards[shard]
-	return s.Parent != nil && *s.Parent >= from && c.descends(*s.Parent, from) ||
+	s, known := c.shards[shard]
+	return !known || s.Parent != nil && *s.Parent >= from && c.descends(*s.Parent, from) ||
 		s.AdjacentParent != nil && *s.AdjacentParent >= from && c.descends(*s.AdjacentParent, from) // parents have lower numbers
 }
 
