@@ -18,6 +18,7 @@ const aheadMax = 5 * time.Minute
 type core struct {
 	name     string
 	machine  Machine
+	keep     int                // Options.ResultBytes
 	next     commitlog.Position // behind the last record applied
 	millis   int64              // the log's time, since 1970; 0 before the first
 	sessions sessions
@@ -25,7 +26,7 @@ type core struct {
 }
 
 func newCore(options Options) *core {
-	return &core{name: options.Name, machine: options.Machine, sessions: sessions{}}
+	return &core{name: options.Name, machine: options.Machine, keep: options.ResultBytes, sessions: sessions{}}
 }
 
 // time is the log's time, in UTC.
@@ -57,7 +58,11 @@ func (c *core) step(position commitlog.Position, recordMillis int64, record []by
 		if o, err = c.do(e, position, recordMillis); err != nil {
 			return id, o, err
 		}
-		c.sessions.remember(e.id, o)
+		kept := o
+		if c.keep > 0 && len(kept.result) > c.keep {
+			kept.result = nil
+		}
+		c.sessions.remember(e.id, kept)
 	}
 	c.next = position + 1
 	o.position = position

@@ -74,6 +74,9 @@ type Options struct {
 	SnapshotEvery int
 	// SnapshotBytes begins a snapshot earlier, once this many bytes of records were applied. Default 0: only their number counts.
 	SnapshotBytes int64
+	// ResultBytes is how large a result may be to be remembered whole. Of a larger one it is remembered that the command was done; who asks again, which only somebody
+	// does whose first answer was lost on the way to him in this process, gets an empty result. Default 0: all are remembered.
+	ResultBytes int
 	// Backoff is the clock for waiting between retries; it is not Clock because a test clock stands still. Default clock.Real.
 	Backoff clock.Clock
 	// Logger receives what an operator should know. Default slog.Default.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync/atomic"
 	"time"
 
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
@@ -22,27 +23,25 @@ import (
 // waits meanwhile is writing out and compaction; reads go on.
 type disk struct {
 	fs      vfs.FS
-	closing <-chan struct{} // closed when nobody should wait for room any more
+	waiting atomic.Int32 // writes that wait for room
 }
 
 // roomPause is how long a write waits between tries, in real time.
 const roomPause = 50 * time.Millisecond
 
-// untilRoom does a write until it does not fail for want of room, or the database closes.
+// untilRoom does a write until it does not fail for want of room.
 func (d *disk) untilRoom(write func() error) error {
-	for {
-		err := write()
-		if !fault.Is(err, fault.Full) {
-			return toPebble(err)
-		}
-		timer := clock.Real.NewTimer(roomPause)
-		select {
-		case <-timer.C():
-		case <-d.closing:
-			timer.Stop()
-			return toPebble(err)
-		}
+	err := write()
+	if !fault.Is(err, fault.Full) {
+		return toPebble(err)
 	}
+	d.waiting.Add(1)
+	defer d.waiting.Add(-1)
+	for fault.Is(err, fault.Full) {
+		<-clock.Real.NewTimer(roomPause).C()
+		err = write()
+	}
+	return toPebble(err)
 }
 
 // toPebble gives err the type by which Pebble knows that a file is absent or there.

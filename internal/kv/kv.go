@@ -20,6 +20,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/vfs"
 )
@@ -52,11 +53,13 @@ func (c *Cache) Close() { c.pebble.Unref() }
 
 // DB is an open database. Reads are for any goroutine; Commit and Checkpoint for one at a time.
 type DB struct {
-	pebble  *pebble.DB
-	fs      vfs.FS
-	closing chan struct{} // closed by Close
-	close   sync.Once
-	closed  error
+	pebble *pebble.DB
+	disk   *disk
+
+	interrupt   sync.Once
+	interrupted chan struct{} // closed by Interrupt
+	close       sync.Once
+	closed      error
 }
 
 // Open opens the database in a directory, or makes an empty one. Corrupt when its files are not what was written.
@@ -67,9 +70,9 @@ func Open(options Options) (*DB, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	d := &DB{fs: options.FS, closing: make(chan struct{})}
+	d := &DB{disk: &disk{fs: options.FS}, interrupted: make(chan struct{})}
 	po := &pebble.Options{
-		FS:                          &disk{fs: options.FS, closing: d.closing},
+		FS:                          d.disk,
 		DisableWAL:                  true,
 		FormatMajorVersion:          formatVersion,
 		MemTableSize:                options.MemTableBytes,
@@ -106,11 +109,30 @@ func kindOf(err error) error {
 	}
 }
 
+// Interrupt makes Flush and Checkpoint give up waiting for a full disk, now and later. It comes before Close.
+func (d *DB) Interrupt() { d.interrupt.Do(func() { close(d.interrupted) }) }
+
 // Close gives everything up. What was committed since the last checkpoint is lost, and is meant to be. Every Iterator must be closed before.
+//
+// While a write waits for room the database is left as it is: nobody reads its files again, and what waits ends with the process, or when there is room.
 func (d *DB) Close() error {
+	d.Interrupt()
 	d.close.Do(func() {
-		close(d.closing)
-		d.closed = kindOf(d.pebble.Close())
+		closed := make(chan error, 1)
+		go func() { closed <- d.pebble.Close() }()
+		for {
+			timer := clock.Real.NewTimer(roomPause)
+			select {
+			case err := <-closed:
+				timer.Stop()
+				d.closed = kindOf(err)
+				return
+			case <-timer.C():
+				if d.disk.waiting.Load() > 0 {
+					return
+				}
+			}
+		}
 	})
 	return d.closed
 }
@@ -145,17 +167,28 @@ func getString(v []byte, closer io.Closer, err error) (value string, found bool,
 }
 
 // Flush writes out what is in memory. It is no promise of durability; it makes the Checkpoint after it short.
-func (d *DB) Flush() error { return kindOf(d.pebble.Flush()) }
+func (d *DB) Flush() error {
+	flushed, err := d.pebble.AsyncFlush()
+	if err != nil {
+		return kindOf(err)
+	}
+	select {
+	case <-flushed:
+		return nil
+	case <-d.interrupted:
+		return fault.New(fault.Unavailable, "the database is being closed")
+	}
+}
 
 // Checkpoint makes everything committed so far durable in a directory that must not exist. Files are shared with the database by name, not copied, and never change.
 func (d *DB) Checkpoint(dir string) error {
-	if err := d.pebble.Flush(); err != nil {
-		return kindOf(err)
+	if err := d.Flush(); err != nil {
+		return err
 	}
 	if err := d.pebble.Checkpoint(dir); err != nil {
-		return errors.Join(kindOf(err), vfs.RemoveAll(d.fs, dir))
+		return errors.Join(kindOf(err), vfs.RemoveAll(d.disk.fs, dir))
 	}
-	return d.fs.SyncDir(path.Dir(dir))
+	return d.disk.fs.SyncDir(path.Dir(dir))
 }
 
 // Clone makes to a database like the checkpoint in from, which it leaves as it is. What was in to before is removed.

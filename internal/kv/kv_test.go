@@ -153,3 +153,28 @@ func TestFullDiskHeals(t *testing.T) {
 		t.Errorf("%d keys, want 1000", n)
 	}
 }
+
+// TestFullDiskCloses closes a database that waits for room: nothing waits with it.
+func TestFullDiskCloses(t *testing.T) {
+	faulty := vfs.NewFaulty(vfs.NewMem())
+	db, err := Open(Options{FS: faulty, Dir: "db", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, db, 0, 1000, "x")
+	faulty.Add(vfs.Rule{Op: vfs.OpWrite | vfs.OpCreate | vfs.OpAllocate, Times: -1, Err: vfs.ErrNoSpace})
+	ended := make(chan error, 1)
+	go func() { ended <- db.Checkpoint("checkpoint") }()
+	deadline := time.Now().Add(20 * time.Second)
+	for db.disk.waiting.Load() == 0 && time.Now().Before(deadline) {
+		<-time.NewTimer(time.Millisecond).C
+	}
+	db.Interrupt()
+	if err := <-ended; err == nil {
+		t.Error("a checkpoint without room succeeds")
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	faulty.Heal()
+}

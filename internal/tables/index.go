@@ -156,7 +156,19 @@ func (c *change) settle(cmd settle) error {
 	if err := c.settleTTL(t); err != nil {
 		return err
 	}
-	waiting := false
+	working, err := c.settleIndexes(t)
+	if err != nil {
+		return err
+	}
+	if !working {
+		t.Status = Active
+	}
+	c.state = c.state.with(t)
+	return nil
+}
+
+// settleIndexes does a piece of the first index that is being made or removed, and says whether there was one.
+func (c *change) settleIndexes(t *Table) (working bool, err error) {
 	for i := range t.Indexes {
 		switch t.Indexes[i].Status {
 		case Updating:
@@ -165,22 +177,12 @@ func (c *change) settle(cmd settle) error {
 			prefix := indexPrefix(t.ID, t.Indexes[i].ID)
 			c.batch.DeleteRange(prefix, behind(prefix))
 			t.Indexes = append(t.Indexes[:i:i], t.Indexes[i+1:]...)
-			waiting = true
+			return true, nil
 		case Creating:
-			if err := c.backfill(t, i); err != nil {
-				return err
-			}
-			waiting = true
-		default:
-			continue
+			return true, c.backfill(t, i)
 		}
-		break // one index at a time
 	}
-	if !waiting {
-		t.Status = Active
-	}
-	c.state = c.state.with(t)
-	return nil
+	return false, nil
 }
 
 // remove takes a table and everything in it away. Its change stream stays readable until its changes have expired.

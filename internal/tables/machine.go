@@ -29,8 +29,10 @@ type machine struct {
 	applied commitlog.Position // of the last batch; -1 before the first
 	keys    keyBuffers
 
+	use sync.RWMutex // held for reading while somebody reads the database, for writing to close it. Taken before mu.
+
 	mu      sync.RWMutex // guards everything below
-	db      *kv.DB
+	db      *kv.DB       // nil when it is closed
 	state   *State
 	changed chan struct{} // closed and replaced when state is
 }
@@ -59,7 +61,30 @@ func (m *machine) publish(s *State) {
 	m.changed = make(chan struct{})
 }
 
+// interrupt makes a checkpoint that waits for room give up: the machine is about to be closed.
+func (m *machine) interrupt() {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.db != nil {
+		m.db.Interrupt()
+	}
+}
+
+// reading is the open database, and what must be called when it has been read; Unavailable when it is closed.
+func (m *machine) reading() (*kv.DB, func(), error) {
+	m.use.RLock()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.db == nil {
+		m.use.RUnlock()
+		return nil, nil, fault.New(fault.Unavailable, "the tables are being closed")
+	}
+	return m.db, m.use.RUnlock, nil
+}
+
 func (m *machine) close() error {
+	m.use.Lock()
+	defer m.use.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.db == nil {

@@ -5,23 +5,12 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
-	"github.com/weir-stream/weir/internal/kv"
 	"github.com/weir-stream/weir/internal/tables/expr"
 	"github.com/weir-stream/weir/internal/tables/value"
 )
 
 // pageBytes is how much a query or scan reads at most, before it filters (ServiceQuotas: 1 MB).
 const pageBytes = 1 << 20
-
-// database is the open database of the region, or Unavailable when it is being closed.
-func (r *Region) database() (*kv.DB, error) {
-	r.machine.mu.RLock()
-	defer r.machine.mu.RUnlock()
-	if r.machine.db == nil {
-		return nil, fault.New(fault.Unavailable, "the tables are being closed")
-	}
-	return r.machine.db, nil
-}
 
 // itemKey is the key of an item in the database.
 func itemKey(t *Table, key value.Item) []byte {
@@ -30,10 +19,11 @@ func itemKey(t *Table, key value.Item) []byte {
 
 // Get is the item under a key, and its size as DynamoDB counts it; nil when there is none. It has everything that was acknowledged before it began.
 func (r *Region) Get(t *Table, key value.Item) (it value.Item, size int, err error) {
-	db, err := r.database()
+	db, done, err := r.machine.reading()
 	if err != nil {
 		return nil, 0, err
 	}
+	defer done()
 	return getFrom(db.GetString, t, key)
 }
 
@@ -58,10 +48,11 @@ type KeyOf struct {
 
 // GetAll is the items under keys as they were at one moment; nil where there is none.
 func (r *Region) GetAll(keys []KeyOf) (items []value.Item, sizes []int, err error) {
-	db, err := r.database()
+	db, done, err := r.machine.reading()
 	if err != nil {
 		return nil, nil, err
 	}
+	defer done()
 	at := db.Snapshot()
 	defer at.Close() // only read
 	items, sizes = make([]value.Item, len(keys)), make([]int, len(keys))
@@ -136,10 +127,11 @@ func (rd Reading) bounds() (from, to []byte, err error) {
 
 // Read reads a page: up to Limit items or 1 MB, whichever comes first.
 func (r *Region) Read(rd Reading) (p Page, err error) {
-	db, err := r.database()
+	db, done, err := r.machine.reading()
 	if err != nil {
 		return p, err
 	}
+	defer done()
 	from, to, err := rd.bounds()
 	if err != nil {
 		return p, err
@@ -198,10 +190,11 @@ func (rd Reading) lastKey(it value.Item) value.Item {
 
 // Changes reads the changes of a stream from a place, those made before the horizon of 24 hours left out, up to a number and about 1 MB. next is where to go on.
 func (r *Region) Changes(s *Stream, from Sequence, limit int) (changes []Change, next Sequence, err error) {
-	db, err := r.database()
+	db, done, err := r.machine.reading()
 	if err != nil {
 		return nil, from, err
 	}
+	defer done()
 	it, err := db.Iterate(from.key(s.ID), behind(changePrefix(s.ID)), false)
 	if err != nil {
 		return nil, from, err

@@ -19,6 +19,9 @@ const (
 	snapshotEvery = 1 << 16
 	snapshotBytes = 64 << 20
 
+	// resultBytes is how large an answer may be to be remembered: of larger ones, with items in them, a thousand would be too much to keep.
+	resultBytes = 1 << 10
+
 	// tickEvery is how often a region looks for what has expired.
 	tickEvery = time.Second
 	// retryPause is how long a command of the service's own waits after it did not get through, such as on a full disk.
@@ -82,6 +85,11 @@ func (r *Region) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return r.settle(ctx) })
 	group.Go(func() error { return r.tick(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		r.machine.interrupt()
+		return ctx.Err()
+	})
 	err := group.Wait()
 	if closed := r.machine.close(); err == nil || ctx.Err() != nil && err == ctx.Err() { //nolint:errorlint // errgroup gives it as it is
 		err = closed

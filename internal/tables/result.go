@@ -76,6 +76,9 @@ func canceled(reasons []rawReason) []byte {
 
 // resultOf reads the result of a command of writes.
 func resultOf(result []byte) ([]Done, error) {
+	if len(result) == 0 { // fold.Options.ResultBytes
+		return nil, fault.Unknown(fault.Unavailable, nil, "the command was done, and its answer was lost")
+	}
 	r := reader{rest: string(result)}
 	switch status := r.byte(); status {
 	case resultDone:

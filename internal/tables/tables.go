@@ -172,7 +172,7 @@ func (e *Engine) open(ctx context.Context, id regionID) (*Region, error) {
 	r.fold, err = fold.Open(ctx, fold.Options{
 		Name: "tables " + id.account + " " + id.region, Log: opened, FS: e.options.FS, Dir: path.Join(dir, "snapshots"), Machine: r.machine, Clock: e.clock,
 		Session: binary.BigEndian.Uint64(session[:]) | 1, TestClock: e.options.TestClock,
-		SnapshotEvery: e.options.SnapshotEvery, SnapshotBytes: snapshotBytes, Backoff: e.backoff, Logger: e.logger,
+		SnapshotEvery: e.options.SnapshotEvery, SnapshotBytes: snapshotBytes, ResultBytes: resultBytes, Backoff: e.backoff, Logger: e.logger,
 	})
 	if err != nil {
 		_ = r.machine.close() // the first error says more

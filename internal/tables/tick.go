@@ -2,10 +2,11 @@ package tables
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
-	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/kv"
 	"github.com/weir-stream/weir/internal/tables/value"
 )
 
@@ -135,8 +136,9 @@ func (c *change) expireItem(t *Table, expiry string) error {
 	if err != nil {
 		return err
 	}
-	if !found {
-		return fault.New(fault.Corrupt, "table %s: an item that expires is not there", t.Name)
+	if !found { // which no write leaves behind; if one did, the list is what is wrong
+		c.batch.Delete([]byte(expiry))
+		return nil
 	}
 	if d.oldSize, d.oldRaw, err = cutStored(stored); err != nil {
 		return err
@@ -199,43 +201,47 @@ func (c *change) expireChanges() error {
 
 // due says whether a tick at a time would find something to do. It only looks.
 func (m *machine) due(now time.Time) (bool, error) {
-	s, _ := m.watch()
-	for _, t := range s.byID {
-		if t.TTL.Status != Enabled {
-			continue
-		}
-		from, to := dueExpiries(t, now)
-		if some, err := m.any(from, to); some || err != nil {
-			return some, err
-		}
-	}
-	for _, stream := range s.Streams {
-		if !stream.Closed.IsZero() && !stream.Closed.After(now.Add(-changesKept)) {
-			return true, nil
-		}
-		prefix := changePrefix(stream.ID)
-		it, err := m.db.Iterate(prefix, behind(prefix), false)
-		if err != nil {
-			return false, err
-		}
-		old := false
-		if it.Next() {
-			stored, err := it.Value()
-			old = err == nil && !changeTime(stored).After(now.Add(-changesKept))
-		}
-		if err := it.Close(); err != nil || old {
-			return old, err
-		}
-	}
-	return m.any([]byte{keyTokenAt}, tokenAtKey(max(0, seconds(now.Add(-tokenLife))), ""))
-}
-
-// any says whether there is a key in a range.
-func (m *machine) any(from, to []byte) (bool, error) {
-	it, err := m.db.Iterate(from, to, false)
+	db, done, err := m.reading()
 	if err != nil {
 		return false, err
 	}
-	some := it.Next()
-	return some, it.Close()
+	defer done()
+	s, _ := m.watch()
+	for _, t := range s.byID {
+		if t.TTL.Status != Enabled || !t.takesWrites() {
+			continue
+		}
+		from, to := dueExpiries(t, now)
+		if some, err := first(db, from, to, anything); some || err != nil {
+			return some, err
+		}
+	}
+	horizon := now.Add(-changesKept)
+	for _, stream := range s.Streams {
+		if !stream.Closed.IsZero() && !stream.Closed.After(horizon) {
+			return true, nil
+		}
+		prefix := changePrefix(stream.ID)
+		old, err := first(db, prefix, behind(prefix), func(stored []byte) bool { return !changeTime(stored).After(horizon) })
+		if old || err != nil {
+			return old, err
+		}
+	}
+	return first(db, []byte{keyTokenAt}, tokenAtKey(max(0, seconds(now.Add(-tokenLife))), ""), anything)
+}
+
+func anything([]byte) bool { return true }
+
+// first says whether the first value of a range is there, and is as is says.
+func first(db *kv.DB, from, to []byte, is func(stored []byte) bool) (bool, error) {
+	it, err := db.Iterate(from, to, false)
+	if err != nil || !it.Next() {
+		if err == nil {
+			err = it.Close()
+		}
+		return false, err
+	}
+	stored, err := it.Value()
+	found := err == nil && is(stored)
+	return found, errors.Join(err, it.Close())
 }

@@ -219,3 +219,22 @@ func TestKCLCalls(t *testing.T) {
 	must(s.DeleteItem(s.ctx, &dynamodb.DeleteItemInput{TableName: app, Key: key("shardId-0")}))(s)
 	must(s.DeleteTable(s.ctx, &dynamodb.DeleteTableInput{TableName: app}))(s)
 }
+
+// TestManyExpectations sends a condition of five thousand parts: what fits into a request is done, and goes through the log like any other.
+func TestManyExpectations(t *testing.T) {
+	s := begin(t)
+	s.table("many", false, nil)
+	in := &dynamodb.PutItemInput{TableName: aws.String("many"), Item: item{"k": str("a")}, Expected: map[string]types.ExpectedAttributeValue{}}
+	for i := range 5000 {
+		in.Expected[fmt.Sprint("attribute", i)] = types.ExpectedAttributeValue{Exists: aws.Bool(false)}
+	}
+	must(s.PutItem(s.ctx, in))(s)
+	up := &dynamodb.UpdateItemInput{TableName: aws.String("many"), Key: item{"k": str("a")}, AttributeUpdates: map[string]types.AttributeValueUpdate{}}
+	for i := range 5000 {
+		up.AttributeUpdates[fmt.Sprint("attribute", i)] = types.AttributeValueUpdate{Action: "PUT", Value: num("1")}
+	}
+	must(s.UpdateItem(s.ctx, up))(s)
+	if _, err := s.PutItem(s.ctx, in); err == nil {
+		t.Error("a condition of five thousand parts that does not hold is not seen")
+	}
+}

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/tables/value"
@@ -160,8 +161,8 @@ func argsOf(op Op) (least, most int) {
 		return 1, 1
 	case OpBetween:
 		return 3, 3
-	case OpAnd, OpOr, OpIn:
-		return 1, textMax
+	case OpAnd, OpOr, OpIn: // Expected may have as many entries as a request has room for
+		return 1, math.MaxInt
 	}
 	return 2, 2
 }

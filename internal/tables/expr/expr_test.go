@@ -263,6 +263,7 @@ func TestPlaceholders(t *testing.T) {
 		want   string
 	}{
 		{map[string]string{}, nil, "", "ExpressionAttributeNames must not be empty"},
+		{map[string]string{"#a": ""}, nil, "", `ExpressionAttributeNames contains invalid value: the attribute name is empty; key: "#a"`},
 		{map[string]string{"a": "b"}, nil, "", `ExpressionAttributeNames contains invalid key: Syntax error; key: "a"`},
 		{nil, map[string]value.Value{}, "", "ExpressionAttributeValues must not be empty"},
 		{nil, map[string]value.Value{":": num("1")}, "", `ExpressionAttributeValues contains invalid key: Syntax error; key: ":"`},

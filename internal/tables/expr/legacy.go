@@ -47,10 +47,15 @@ var comparisons = map[string]comparison{
 	"IN":          {op: OpIn, least: 1, most: inMax, kinds: scalarsOrSets}, "BETWEEN": {op: OpBetween, least: 2, most: 2, kinds: scalars},
 }
 
+var errEmptyName = invalid("One or more parameter values are not valid. Supplied attribute name is empty")
+
 const badParameters = "One or more parameter values were invalid: "
 
 // node is the condition that an old one says of an attribute.
 func (c Comparison) node(name string) (*Node, error) {
+	if name == "" {
+		return nil, errEmptyName
+	}
 	known, is := comparisons[c.Operator]
 	if !is {
 		return nil, invalid(badParameters+"ComparisonOperator %s is not valid", c.Operator)
@@ -95,6 +100,8 @@ func FromExpected(expected map[string]Expectation, operator string) (*Node, erro
 func (e Expectation) node(name string) (*Node, error) {
 	hasValue := e.Value.Exists()
 	switch {
+	case name == "":
+		return nil, errEmptyName
 	case e.HasList && hasValue:
 		return nil, invalid(badParameters+"Value and AttributeValueList cannot be used together for Attribute: %s", name)
 	case e.Operator != "" && e.Exists != nil:
@@ -185,6 +192,8 @@ func FromAttributeUpdates(updates map[string]Put) (Update, error) {
 		a := Action{Path: Path{{Name: name}}}
 		v := updates[name].Value
 		switch action := updates[name].Action; {
+		case name == "":
+			return nil, errEmptyName
 		case action == "DELETE" && !v.Exists():
 			a.Act = ActRemove
 			u = append(u, a)

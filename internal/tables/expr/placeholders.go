@@ -24,6 +24,9 @@ func NewPlaceholders(names map[string]string, values map[string]value.Value) (*P
 		if !isPlaceholder(key, '#') {
 			return nil, invalid("ExpressionAttributeNames contains invalid key: Syntax error; key: \"%s\"", key)
 		}
+		if names[key] == "" {
+			return nil, invalid("ExpressionAttributeNames contains invalid value: the attribute name is empty; key: \"%s\"", key)
+		}
 	}
 	if values != nil && len(values) == 0 {
 		return nil, invalid("ExpressionAttributeValues must not be empty")

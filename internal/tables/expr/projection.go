@@ -49,22 +49,25 @@ func Attributes(names []string) Projection {
 
 func newProjection(paths []Path) Projection {
 	out := Projection{}
+	at := map[Step]int{}
+	below := [][]Path{}
 	for _, path := range paths {
-		out = out.with(path)
+		i, known := at[path[0]]
+		if !known {
+			i = len(out)
+			at[path[0]] = i
+			out, below = append(out, branch{step: path[0]}), append(below, nil)
+		}
+		if len(path) > 1 {
+			below[i] = append(below[i], path[1:])
+		}
+	}
+	for i := range out {
+		if below[i] != nil {
+			out[i].below = newProjection(below[i])
+		}
 	}
 	return out
-}
-
-func (pr Projection) with(path Path) Projection {
-	i := slices.IndexFunc(pr, func(b branch) bool { return b.step == path[0] })
-	if i < 0 {
-		pr = append(pr, branch{step: path[0]})
-		i = len(pr) - 1
-	}
-	if len(path) > 1 {
-		pr[i].below = pr[i].below.with(path[1:])
-	}
-	return pr
 }
 
 // Names is the top-level attributes that are asked for.

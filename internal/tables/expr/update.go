@@ -221,22 +221,29 @@ func (ps *parser) setOperand() (*Node, error) {
 // Apply gives the item that an update makes of one; the item itself stays as it is. Every operand is taken from the item as it was. Invalid, in DynamoDB's words, when
 // a value has not the type that is needed, or a path leads nowhere.
 func (u Update) Apply(it value.Item) (value.Item, error) {
+	var whole value.Item // attributes as they will be, without a value those that go; merged at once, because there may be thousands
 	var removals []Path
-	var sets []Action // of list elements, which are put in order of index
-	out := it
+	var nested, sets []Action // sets are of list elements, which are put in order of index
 	for _, a := range u {
 		v, err := a.result(it)
 		switch {
 		case err != nil:
 			return nil, err
+		case len(a.Path) == 1:
+			whole = append(whole, value.Attribute{Name: a.Path.Head(), Value: v})
 		case a.Act == ActRemove || !v.Exists():
 			removals = append(removals, a.Path)
 		case a.Path[len(a.Path)-1].IsIndex:
 			sets = append(sets, Action{Path: a.Path, Operand: Literal(v)})
 		default:
-			if out, err = put(out, a.Path, v); err != nil {
-				return nil, err
-			}
+			nested = append(nested, Action{Path: a.Path, Operand: Literal(v)})
+		}
+	}
+	out := it.Merged(whole)
+	for _, a := range nested {
+		var err error
+		if out, err = put(out, a.Path, a.Operand.Value); err != nil {
+			return nil, err
 		}
 	}
 	slices.SortStableFunc(sets, func(a, b Action) int { return a.last() - b.last() })

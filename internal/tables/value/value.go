@@ -147,6 +147,29 @@ func (it Item) Without(name string) Item {
 	return append(out, it[i+1:]...)
 }
 
+// Merged is the item with attributes put in place, or taken away where they have no value; the item itself stays as it is. changes may have any order, each name once.
+func (it Item) Merged(changes Item) Item {
+	if len(changes) == 0 {
+		return it
+	}
+	changes = slices.Clone(changes)
+	changes.Sort()
+	out := make(Item, 0, len(it)+len(changes))
+	i := 0
+	for _, c := range changes {
+		for ; i < len(it) && it[i].Name < c.Name; i++ {
+			out = append(out, it[i])
+		}
+		if i < len(it) && it[i].Name == c.Name {
+			i++
+		}
+		if c.Value.Exists() {
+			out = append(out, c)
+		}
+	}
+	return append(out, it[i:]...)
+}
+
 // Sort orders the attributes by name, for those who collect them in another order. Names must differ.
 func (it Item) Sort() {
 	slices.SortFunc(it, func(a, b Attribute) int { return strings.Compare(a.Name, b.Name) })

@@ -193,6 +193,29 @@ func anyItem(r *rand.Rand, depth int) Item {
 	return it
 }
 
+// TestMerged holds one merge against many single changes.
+func TestMerged(t *testing.T) {
+	r := random(t)
+	for range 1000 {
+		it := anyItem(r, 0)
+		want := it
+		var changes Item
+		for _, n := range r.Perm(30)[:r.IntN(12)] {
+			c := Attribute{Name: fmt.Sprintf("n%02d", n), Value: anyValue(r, 3)}
+			if r.IntN(3) == 0 {
+				c.Value = Value{}
+				want = want.Without(c.Name)
+			} else {
+				want = want.With(c.Name, c.Value)
+			}
+			changes = append(changes, c)
+		}
+		if got := it.Merged(changes); !EqualItems(got, want) {
+			t.Fatalf("%v with %v is %v, want %v", it, changes, got, want)
+		}
+	}
+}
+
 // TestItemsComeBack encodes any items and reads them back.
 func TestItemsComeBack(t *testing.T) {
 	r := random(t)
