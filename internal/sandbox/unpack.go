@@ -1,0 +1,128 @@
+package sandbox
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/weir-stream/weir/internal/fault"
+)
+
+// What a function's code may come to (Lambda quotas, read 2026-11: 250 MB unzipped).
+const (
+	unpackedMax = 250 << 20
+	filesMax    = 100_000
+)
+
+// CheckZip says what is wrong with a function's code before anybody stores it, or nil. Invalid, naming the file.
+func CheckZip(code []byte) error {
+	_, err := openZip(code)
+	return err
+}
+
+func openZip(code []byte) (*zip.Reader, error) {
+	archive, err := zip.NewReader(bytes.NewReader(code), int64(len(code)))
+	if err != nil {
+		return nil, fault.As(fault.Invalid, err, "Could not unzip uploaded file. Please check your file, then try to upload again")
+	}
+	if len(archive.File) > filesMax {
+		return nil, fault.New(fault.Invalid, "the code has %d files; at most %d are allowed", len(archive.File), filesMax)
+	}
+	total := uint64(0)
+	for _, file := range archive.File {
+		if !filepath.IsLocal(filepath.FromSlash(file.Name)) {
+			return nil, fault.New(fault.Invalid, "the code has the file %q, which is outside of it", file.Name)
+		}
+		if mode := file.Mode(); !mode.IsRegular() && !mode.IsDir() && mode&fs.ModeSymlink == 0 {
+			return nil, fault.New(fault.Invalid, "the code has the file %q, which is no file, folder or link", file.Name)
+		}
+		if total += file.UncompressedSize64; file.UncompressedSize64 > unpackedMax || total > unpackedMax {
+			return nil, fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", unpackedMax)
+		}
+	}
+	return archive, nil
+}
+
+// Unpack makes dir hold a function's code, all of it or nothing: it is unpacked beside and renamed. A directory that is there already is left as it is. Everyone
+// may read it and nobody write, because functions may run as somebody else.
+func Unpack(code []byte, dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	archive, err := openZip(code)
+	if err != nil {
+		return err
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".tmp-")
+	if err != nil {
+		return fault.As(fault.Unavailable, err, "unpack a function")
+	}
+	defer os.RemoveAll(beside) // what is left after a failure; after success there is nothing
+	if err := os.Chmod(beside, 0o755); err != nil {
+		return fault.As(fault.Unavailable, err, "unpack a function")
+	}
+	root, err := os.OpenRoot(beside) // no link of the archive leads out of it
+	if err != nil {
+		return fault.As(fault.Unavailable, err, "unpack a function")
+	}
+	defer root.Close()
+	left := int64(unpackedMax)
+	for _, file := range archive.File {
+		if err := unpackFile(root, file, &left); err != nil {
+			return fault.Wrap(err, "unpack %s", file.Name)
+		}
+	}
+	if err := os.Rename(beside, dir); err != nil {
+		if _, there := os.Stat(dir); there == nil { // somebody else was first
+			return nil
+		}
+		return fault.As(fault.Unavailable, err, "unpack a function")
+	}
+	return nil
+}
+
+func unpackFile(root *os.Root, file *zip.File, left *int64) error {
+	name := filepath.FromSlash(strings.TrimSuffix(file.Name, "/"))
+	if parent := filepath.Dir(name); parent != "." {
+		if err := root.MkdirAll(parent, 0o755); err != nil {
+			return fault.As(fault.Invalid, err, "folder")
+		}
+	}
+	if file.Mode().IsDir() {
+		if err := root.MkdirAll(name, 0o755); err != nil {
+			return fault.As(fault.Invalid, err, "folder")
+		}
+		return nil
+	}
+	from, err := file.Open()
+	if err != nil {
+		return fault.As(fault.Invalid, err, "read")
+	}
+	defer from.Close()
+	if file.Mode()&fs.ModeSymlink != 0 {
+		target, err := io.ReadAll(io.LimitReader(from, 4096))
+		if err == nil {
+			err = root.Symlink(string(target), name)
+		}
+		return fault.As(fault.Invalid, err, "link")
+	}
+	to, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644|file.Mode().Perm()&0o111)
+	if err != nil {
+		return fault.As(fault.Invalid, err, "create")
+	}
+	n, err := io.Copy(to, io.LimitReader(from, *left+1)) // headers may lie about sizes
+	if closeErr := to.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fault.As(fault.Invalid, err, "write")
+	}
+	if *left -= n; *left < 0 {
+		return fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", unpackedMax)
+	}
+	return nil
+}
