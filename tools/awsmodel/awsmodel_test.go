@@ -207,7 +207,7 @@ func TestTranslatePattern(t *testing.T) {
 		{`\S+`, "a\x0bb", false}, {`\s`, "\x0b", true}, {`[a\s]`, "\x0b", true}, {`[^\s]`, "\x0b", false},
 		{`^(0|([1-9]\d{0,38}))$`, "0", true}, {`^(0|([1-9]\d{0,38}))$`, "0\n", false}, {`[\p{L}_.:/=+\-@]*`, "é_", true},
 		{`\p{Print}+`, "a b", true}, {`[\p{Alnum}-]`, "-", true}, {`\P{Digit}`, "1", false},
-		{`[\u0020-\uD7FF]`, "é", true}, {`[\uD800\uDC00-\uDBFF\uDFFF]`, "😀", true},
+		{`[\u0020-\uD7FF]`, "é", true}, {`[\s\S]*`, "a\n\x0b\u2028", true}, {`[\uD800\uDC00-\uDBFF\uDFFF]`, "😀", true},
 	} {
 		translated, err := translatePattern(row.pattern)
 		if err != nil {
@@ -222,6 +222,41 @@ func TestTranslatePattern(t *testing.T) {
 		if translated, err := translatePattern(pattern); err == nil {
 			t.Errorf("%s became %s", pattern, translated)
 		}
+	}
+}
+
+// TestPatternsThatLookAround: what is said again without looking around matches what the pattern of the model does.
+func TestPatternsThatLookAround(t *testing.T) {
+	for _, row := range []struct {
+		pattern string
+		yes, no []string
+	}{
+		{`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, []string{"live", "1a", "a1", "1-", "_"}, []string{"", "1", "12", "a.b"}},
+		{`((?!^\d+$)^[0-9a-zA-Z-_]+$)`, []string{"live", "1a"}, []string{"", "12"}},
+		{`[0-9A-Za-z\.\-_]*(?<!\.)`, []string{"", "a", "a.b", ".a"}, []string{"a.", ".", "a/b"}},
+		{`(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)`, []string{"a", "system", "systems", "syst", "sxstem.", "_system.", "s"}, []string{"", "system.", "system.a", "a$", "-"}},
+		{`(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?`,
+			[]string{"f", "f:live", "f:1a", "function:f:a"}, []string{"f:1", "f:", "f:a.b"}},
+	} {
+		translated, err := translatePattern(row.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", row.pattern, err)
+			continue
+		}
+		whole := regexp.MustCompile(`\A(?:` + translated + `)\z`)
+		for _, text := range row.yes {
+			if !whole.MatchString(text) {
+				t.Errorf("%s does not match %q", translated, text)
+			}
+		}
+		for _, text := range row.no {
+			if whole.MatchString(text) {
+				t.Errorf("%s matches %q", translated, text)
+			}
+		}
+	}
+	if len(around) != 5 {
+		t.Errorf("%d patterns look around, and five are shown", len(around))
 	}
 }
 

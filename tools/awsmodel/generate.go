@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/format"
 	"go/token"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -192,12 +194,12 @@ func (g *generator) check(name string, s shape) error {
 	}
 	for _, bound := range []struct {
 		name string
-		text interface{ Int64() (int64, error) }
+		text *json.Number
 	}{{"min", s.Min}, {"max", s.Max}} {
 		if bound.name == "min" && s.Min == nil || bound.name == "max" && s.Max == nil {
 			continue
 		}
-		if _, err := bound.text.Int64(); err != nil {
+		if _, err := wholeNumber(bound.text); err != nil {
 			return fmt.Errorf("%s is no integer", bound.name)
 		}
 	}
@@ -346,4 +348,9 @@ func (g *generator) events(b *body) string {
 		}
 	}
 	return ""
+}
+
+// wholeNumber is a bound as an integer, also when it is written as one of a double: 1.0.
+func wholeNumber(n *json.Number) (int64, error) {
+	return strconv.ParseInt(strings.TrimSuffix(n.String(), ".0"), 10, 64)
 }

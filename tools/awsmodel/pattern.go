@@ -16,14 +16,35 @@ const (
 	javaHorSpace = ` \t\x{A0}\x{1680}\x{180E}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}`
 )
 
+// anything is how models write "any character at all".
+const anything = `[\s\S]`
+
+// around are the patterns of models that look around, which RE2 does not, each said again without. TestPatternsThatLookAround holds them against examples.
+var around = map[string]string{
+	// Not digits alone.
+	`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`: `[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*`,
+	`((?!^\d+$)^[0-9a-zA-Z-_]+$)`:  `[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*`,
+	`(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?`: `(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9_-]{1,64})(:[0-9]*[a-zA-Z_-][a-zA-Z0-9_-]*)?`,
+	// Not a full stop at the end.
+	`[0-9A-Za-z\.\-_]*(?<!\.)`: `([0-9A-Za-z._-]*[0-9A-Za-z_-])?`,
+	// Not "system." at the beginning.
+	`(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)`: `[_a-rt-zA-Z0-9][^$]*|s([^y$][^$]*)?|sy([^s$][^$]*)?|sys([^t$][^$]*)?|syst([^e$][^$]*)?|syste([^m$][^$]*)?|system([^.$][^$]*)?`,
+}
+
 // translatePattern is a pattern of a model, in Java's syntax, for Go's regexp. What Go cannot do (looking
-// around, back references, possessive quantifiers, classes inside classes, more than 1000 repetitions) is an error.
+// around, but for the patterns of around, back references, possessive quantifiers, classes inside classes, more than 1000 repetitions) is an error.
 func translatePattern(pattern string) (string, error) {
+	if same, known := around[pattern]; known {
+		return same, nil
+	}
 	var out strings.Builder
 	inClass := false
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
 		switch {
+		case !inClass && strings.HasPrefix(pattern[i:], anything):
+			out.WriteString(`(?s:.)`)
+			i += len(anything) - 1
 		case c == '\\' && i+1 < len(pattern):
 			escape, size, err := translateEscape(pattern[i:], inClass)
 			if err != nil {

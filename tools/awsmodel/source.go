@@ -208,11 +208,11 @@ func (g *generator) shape(out, late *bytes.Buffer, name string) error {
 	}
 	if s.Min != nil {
 		f.flag("HasMin", true)
-		f.raw("Min", s.Min.String())
+		f.raw("Min", strings.TrimSuffix(s.Min.String(), ".0"))
 	}
 	if s.Max != nil {
 		f.flag("HasMax", true)
-		f.raw("Max", s.Max.String())
+		f.raw("Max", strings.TrimSuffix(s.Max.String(), ".0"))
 	}
 	if s.Pattern != "" {
 		translated, err := translatePattern(s.Pattern)
