@@ -59,7 +59,7 @@ func (p *Pool) Invoke(ctx context.Context, f *Function, e Event) (Outcome, error
 		}
 		proc = started
 	}
-	out, alive := proc.invoke(ctx, e, cold)
+	out, alive := proc.invoke(ctx, f.ARN, e, cold)
 	if !alive {
 		proc.stop()
 		p.leave()

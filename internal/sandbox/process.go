@@ -201,8 +201,8 @@ func (p *process) exited(requestID string) []byte {
 	}
 }
 
-// invoke gives one event to the process. alive says whether it may be used again.
-func (p *process) invoke(ctx context.Context, e Event, cold bool) (out Outcome, alive bool) {
+// invoke gives one event to the process, with the ARN that it was invoked by: versions and aliases share processes. alive says whether it may be used again.
+func (p *process) invoke(ctx context.Context, arn string, e Event, cold bool) (out Outcome, alive bool) {
 	if !cold {
 		p.out.begin()
 	}
@@ -213,7 +213,7 @@ func (p *process) invoke(ctx context.Context, e Event, cold bool) (out Outcome, 
 	defer timer.Stop()
 	status := ""
 	select {
-	case p.api.events <- &handed{e, p.f.ARN, begun.Add(p.f.Timeout)}:
+	case p.api.events <- &handed{e, arn, begun.Add(p.f.Timeout)}:
 		out, alive, status = p.answer(ctx, e, timer)
 	case <-p.ended:
 		out.Payload, out.FunctionError, status = p.exited(e.RequestID), "Unhandled", "error"

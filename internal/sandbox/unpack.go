@@ -47,10 +47,16 @@ func openZip(code []byte) (*zip.Reader, error) {
 	return archive, nil
 }
 
+// Unpacked says whether dir holds a function's code.
+func Unpacked(dir string) bool {
+	_, err := os.Stat(dir)
+	return err == nil
+}
+
 // Unpack makes dir hold a function's code, all of it or nothing: it is unpacked beside and renamed. A directory that is there already is left as it is. Everyone
 // may read it and nobody write, because functions may run as somebody else.
 func Unpack(code []byte, dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+	if Unpacked(dir) {
 		return nil
 	}
 	archive, err := openZip(code)
