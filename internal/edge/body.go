@@ -37,6 +37,9 @@ func (c *Call) readBody() refusal {
 		c.Body = c.buf[:0]
 		return refusal{}
 	}
+	if s, ok := inner(c.service).(BodySizer); ok {
+		limit = max(limit, s.BodyBytesMax())
+	}
 	if announced > limit {
 		return tooLarge()
 	}

@@ -38,6 +38,12 @@ type StreamTaker interface {
 	TakesStream(r *http.Request) bool
 }
 
+// BodySizer is implemented by services that take larger bodies than Options.BodyBytesMax.
+type BodySizer interface {
+	// BodyBytesMax is the largest body, in bytes. Less than Options.BodyBytesMax says nothing.
+	BodyBytesMax() int64
+}
+
 // PathMatcher is implemented by services that are recognised by path (REST ones), for requests that neither signature nor target assigns.
 type PathMatcher interface {
 	// MatchPath says whether a request with this method and (escaped) path is for the service. Services are asked in order of registration.
