@@ -205,7 +205,8 @@ func validDurability(value string) error {
 // config is what the node is told.
 func (s settings) config(t *terminal) node.Config {
 	c := node.Config{
-		Listen: s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(),
+		Launcher: launcher(),
+		Listen:   s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(),
 		MasterKeyFile: s.MasterKeyFile, Audit: s.Audit == "on", ConnectionsMax: s.ConnectionsMax, Logger: t.logger(s.LogLevel),
 	}
 	if s.TLSListen != off {

@@ -16,6 +16,7 @@ const (
 	MasterKeys = "master-keys.json" // master keys of encrypted streams, unless the configuration puts them elsewhere: envelope
 	Objects    = "objects"          // buckets and objects: blob/store
 	Audit      = "audit"            // the audit log, a file a day: audit
+	Functions  = "functions"        // functions' code, and snapshots of what exists: functions
 	Quarantine = "quarantine"       // what repairs took out of use, a directory each
 	Pins       = "pins"             // what a backup that is under way holds on to: see backup
 )

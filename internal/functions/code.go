@@ -28,8 +28,9 @@ type codes struct {
 
 // Code sizes (Lambda quotas, read 2026-11: 50 MB zipped through the API; 250 MB unzipped is sandbox's; 75 GB for all of an account in a region).
 const (
-	ZipBytesMax  = 50 << 20
-	codeBytesMax = 75 << 30
+	ZipBytesMax      = 50 << 20
+	CodeBytesMax     = 75 << 30
+	UnzippedBytesMax = sandbox.UnpackedBytesMax
 )
 
 func openCodes(fs vfs.FS, dir string) (*codes, error) {
@@ -161,6 +162,18 @@ func HexOf(base64Text string) string {
 		return base64Text
 	}
 	return hex.EncodeToString(sum)
+}
+
+// Object reads code from an object, as Objects says. Unsupported when this server has no objects.
+func (f *Functions) Object(ctx context.Context, account, bucket, key, version string) ([]byte, error) {
+	if f.options.Objects == nil {
+		return nil, fault.New(fault.Unsupported, "Code from objects (S3Bucket, S3Key) is not supported by this server: send it as ZipFile.")
+	}
+	zip, err := f.options.Objects.Object(ctx, account, bucket, key, version)
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.New(fault.Invalid, "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
+	}
+	return zip, err
 }
 
 // Objects is where code may come from beside the request itself.

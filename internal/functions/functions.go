@@ -191,6 +191,9 @@ func (f *Functions) Propose(ctx context.Context, c Command, into any) error {
 	return commands.DecodeResult(result, into)
 }
 
+// ConcurrencyMax is how many invocations of an account in a region may run at once.
+func (f *Functions) ConcurrencyMax() int { return f.options.ConcurrencyMax }
+
 // Catalog is every function as it is here now.
 func (f *Functions) Catalog() *Catalog {
 	c, _ := f.watch()

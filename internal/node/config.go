@@ -38,6 +38,9 @@ type Config struct {
 	// ConnectionsMax is how many connections the API may have, on both listeners together. 0 is edge.ConnectionsMaxDefault. It is lowered when the process
 	// may not open as many files.
 	ConnectionsMax int
+	// Launcher is the command that becomes the process of a function: this program with an argument behind which it calls sandbox.Launch. Without one the node runs
+	// remote functions only.
+	Launcher []string
 	// Faults breaks the disk on purpose, for tests: "disk-full" refuses every write once the node is up. Dev only.
 	Faults string
 	// Logger receives what an operator should know. Nil is slog.Default.

@@ -33,6 +33,7 @@ import (
 	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/functions"
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
@@ -61,20 +62,21 @@ type Node struct {
 	metrics *metrics
 	closers []func() error // in the order of making; closed in reverse
 
-	quota   *quota.Table
-	disk    *vfs.Faulty // nil but in tests of faults
-	pins    *pins
-	started time.Time // real time
-	damages damageNotes
-	store   *disklog.Store
-	control *controller.Controller
-	streams *streams.Streams
-	tables  *tables.Engine
-	objects *store.Store
-	scaler  *elastic.Scaler
-	calls   inFlight
-	edge    *edge.Edge
-	console net.Listener // nil when off
+	quota     *quota.Table
+	disk      *vfs.Faulty // nil but in tests of faults
+	pins      *pins
+	started   time.Time // real time
+	damages   damageNotes
+	store     *disklog.Store
+	control   *controller.Controller
+	streams   *streams.Streams
+	tables    *tables.Engine
+	objects   *store.Store
+	scaler    *elastic.Scaler
+	functions *functions.Functions
+	calls     inFlight
+	edge      *edge.Edge
+	console   net.Listener // nil when off
 
 	naming atomic.Pointer[controller.Controller] // control as soon as it is open: the store reports from before that, and from any goroutine
 
@@ -171,9 +173,13 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	lambdaAPI, err := n.openFunctions(ctx, fs, now, keys, auditLog)
+	if err != nil {
+		return nil, err
+	}
 	dynamo := dynamodb.New(dynamodb.Options{Tables: n.tables, Clock: now, Audit: auditLog, Secret: secret, Logger: n.logger})
 	services := []edge.Service{
-		dynamo, dynamo.Streams(),
+		dynamo, dynamo.Streams(), lambdaAPI,
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 		s3.New(s3.Options{Store: n.objects, Clock: now, Audit: auditLog, Logger: n.logger}), // last: without a signature it takes what the others leave
 	}
@@ -324,6 +330,7 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 	n.rest.Go(func() { n.ended(restCtx, "streams", n.streams.Run(restCtx, n.logger)) })
 	n.rest.Go(func() { n.ended(restCtx, "tables", n.tables.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })
+	n.rest.Go(func() { n.ended(restCtx, "functions", n.functions.Run(restCtx)) })
 	if auditLog != nil {
 		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })
 	}

@@ -73,6 +73,14 @@ func (c counted) Serve(call *edge.Call) {
 	c.Service.Serve(call)
 }
 
+// BodyBytesMax passes on how large the bodies are that the service takes, if it says so.
+func (c counted) BodyBytesMax() int64 {
+	if s, ok := c.Service.(edge.BodySizer); ok {
+		return s.BodyBytesMax()
+	}
+	return 0
+}
+
 // steppedClock is the test clock as the console moves it.
 type steppedClock struct {
 	node  *Node
@@ -92,7 +100,7 @@ const idlePause = time.Millisecond
 
 // Drain waits until nothing is in flight: no call is being served, but for subscriptions that have nothing to send, no timer and no deadline of the catalog is
 // due, and every part has done what was to be done: streams have the logs that they should have and have been looked at for scaling, tables wait for
-// nothing, no object is there that its lifecycle has let go.
+// nothing, no object is there that its lifecycle has let go, no function is being made ready, and no asynchronous event runs or is due.
 func (s *steppedClock) Drain(ctx context.Context) error {
 	for !s.idle() {
 		if err := clock.Sleep(ctx, clock.Real, idlePause); err != nil {
@@ -106,15 +114,15 @@ func (s *steppedClock) idle() bool {
 	now := s.clock.Now()
 	due, waiting := s.clock.NextDue()
 	deadline, ticking := s.node.control.State().NextDeadline()
-	return s.node.calls.idle() && s.node.settled() && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
+	return s.node.calls.idle() && s.node.settled(now) && !(waiting && !due.After(now)) && !(ticking && !deadline.After(now))
 }
 
 // settled says whether every part that works by itself has nothing left to do at this time.
-func (n *Node) settled() bool {
+func (n *Node) settled(now time.Time) bool {
 	for _, part := range []interface{ Settled() bool }{n.scaler, n.streams, n.tables, n.objects} {
 		if !part.Settled() {
 			return false
 		}
 	}
-	return true
+	return n.functions.Settled(now)
 }

@@ -29,8 +29,8 @@ type Pool struct {
 
 // NewPool makes a pool. Close it.
 func NewPool(o Options) (*Pool, error) {
-	if len(o.Launcher) == 0 || o.BootstrapDir == "" {
-		return nil, fault.New(fault.Invalid, "sandbox: Launcher and BootstrapDir must be given")
+	if len(o.Launcher) > 0 && o.BootstrapDir == "" {
+		return nil, fault.New(fault.Invalid, "sandbox: BootstrapDir must be given with Launcher")
 	}
 	o.withDefaults()
 	p := &Pool{options: o, idle: map[string][]*process{}, since: map[*process]time.Time{}, sweeping: make(chan struct{}), stop: make(chan struct{})}

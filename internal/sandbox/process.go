@@ -40,6 +40,9 @@ const memoryLook = 100 * time.Millisecond
 
 // start starts a process and returns once it asks for its first event. A process that fails before is an Outcome, as it is the function's failure.
 func start(ctx context.Context, o *Options, f *Function) (*process, *Outcome, error) {
+	if len(o.Launcher) == 0 {
+		return nil, nil, fault.New(fault.Unsupported, "function %s: this server runs no functions itself; give the function a URL", f.Name)
+	}
 	command, err := o.command(f)
 	if err != nil {
 		return nil, nil, err

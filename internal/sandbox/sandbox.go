@@ -62,11 +62,11 @@ type Outcome struct {
 
 // Options say how functions run. Zero values have the defaults that the comments name.
 type Options struct {
-	// Launcher is the command that sets limits and becomes the function's process; see Launch. Required.
+	// Launcher is the command that sets limits and becomes the function's process; see Launch. Without one there are remote functions only.
 	Launcher []string
 	// Interpreters finds the program of a runtime; nil looks on the PATH for node and python3.
 	Interpreters func(runtime string) (program string, err error)
-	// BootstrapDir is where the programs that stand between an interpreter and a handler lie; see WriteBootstraps. Required.
+	// BootstrapDir is where the programs that stand between an interpreter and a handler lie; see WriteBootstraps. Required with Launcher.
 	BootstrapDir string
 	// ProcessesMax is how many processes there may be at once, warm ones included. 64. An event beyond it waits for one to become free or idle.
 	ProcessesMax int

@@ -12,11 +12,11 @@ import (
 	"github.com/weir-stream/weir/internal/fault"
 )
 
-// What a function's code may come to (Lambda quotas, read 2026-11: 250 MB unzipped).
-const (
-	unpackedMax = 250 << 20
-	filesMax    = 100_000
-)
+// UnpackedBytesMax is what a function's code may come to (Lambda quotas, read 2026-11: 250 MB unzipped).
+const UnpackedBytesMax = 250 << 20
+
+// filesMax keeps a small archive from filling a directory: more than any package manager leaves.
+const filesMax = 100_000
 
 // CheckZip says what is wrong with a function's code before anybody stores it, or nil. Invalid, naming the file.
 func CheckZip(code []byte) error {
@@ -40,8 +40,8 @@ func openZip(code []byte) (*zip.Reader, error) {
 		if mode := file.Mode(); !mode.IsRegular() && !mode.IsDir() && mode&fs.ModeSymlink == 0 {
 			return nil, fault.New(fault.Invalid, "the code has the file %q, which is no file, folder or link", file.Name)
 		}
-		if total += file.UncompressedSize64; file.UncompressedSize64 > unpackedMax || total > unpackedMax {
-			return nil, fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", unpackedMax)
+		if total += file.UncompressedSize64; file.UncompressedSize64 > UnpackedBytesMax || total > UnpackedBytesMax {
+			return nil, fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", UnpackedBytesMax)
 		}
 	}
 	return archive, nil
@@ -76,7 +76,7 @@ func Unpack(code []byte, dir string) error {
 		return fault.As(fault.Unavailable, err, "unpack a function")
 	}
 	defer root.Close()
-	left := int64(unpackedMax)
+	left := int64(UnpackedBytesMax)
 	for _, file := range archive.File {
 		if err := unpackFile(root, file, &left); err != nil {
 			return fault.Wrap(err, "unpack %s", file.Name)
@@ -128,7 +128,7 @@ func unpackFile(root *os.Root, file *zip.File, left *int64) error {
 		return fault.As(fault.Invalid, err, "write")
 	}
 	if *left -= n; *left < 0 {
-		return fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", unpackedMax)
+		return fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", UnpackedBytesMax)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	dynamodbstreams "github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
 	"github.com/weir-stream/weir/internal/api/s3"
 	kinesis "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
+	"github.com/weir-stream/weir/internal/wire/shapes/lambda"
 )
 
 // operationRow is one line of the table in docs/aws/*.md: operation, verdict, notes, tests.
@@ -28,6 +29,7 @@ func TestServiceTablesAreComplete(t *testing.T) {
 		{"docs/aws/dynamodbstreams.md", slices.Sorted(maps.Keys(dynamodbstreams.Service.Operations))},
 		{"docs/aws/kinesis.md", slices.Sorted(maps.Keys(kinesis.Service.Operations))},
 		{"docs/aws/s3.md", s3Operations()},
+		{"docs/aws/lambda.md", slices.Sorted(maps.Keys(lambda.Service.Operations))},
 	} {
 		var rows []string
 		for _, line := range strings.Split(loaded.markdown[service.document], "\n") {

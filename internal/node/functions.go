@@ -1,0 +1,210 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"github.com/weir-stream/weir/internal/api/lambda"
+	"github.com/weir-stream/weir/internal/audit"
+	"github.com/weir-stream/weir/internal/auth"
+	"github.com/weir-stream/weir/internal/clock"
+	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/functions"
+	"github.com/weir-stream/weir/internal/sandbox"
+	"github.com/weir-stream/weir/internal/vfs"
+)
+
+// The logs of functions, which are the system's own: what exists, and asynchronous events. docs/format/functions.md draws them.
+var (
+	functionsLog = commitlog.ID{Member: 2}
+	eventsLog    = commitlog.ID{Member: 3}
+)
+
+// openFunctions makes the parts that run functions, and gives their API.
+func (n *Node) openFunctions(ctx context.Context, fs vfs.FS, now clock.Clock, keys *auth.Store, auditLog *audit.Log) (*lambda.API, error) {
+	o := functions.Options{
+		FS: fs, Dir: datadir.Functions, Clock: now, TestClock: n.config.TestClock != "", Random: rand.Reader, Logger: n.logger,
+		Credentials: &functionKeys{node: n, keys: keys, made: map[string][]string{}},
+	}
+	for id, log := range map[commitlog.ID]*commitlog.Log{functionsLog: &o.Log, eventsLog: &o.Events} {
+		err := n.store.Create(ctx, id, commitlog.Config{})
+		if err == nil {
+			*log, err = n.store.Open(ctx, id)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var session [8]byte
+	if _, err := rand.Read(session[:]); err != nil {
+		return nil, fault.As(fault.Internal, err, "session id")
+	}
+	o.Session = binary.BigEndian.Uint64(session[:]) | 1
+	pool, err := n.openPool(&o)
+	if err != nil {
+		return nil, err
+	}
+	o.Sandbox, o.Forget = pool, pool.Forget
+	if !n.config.Dev {
+		if err := forgetFunctionKeys(keys); err != nil {
+			return nil, err
+		}
+	}
+	if n.functions, err = functions.Open(ctx, o); err != nil {
+		return nil, fault.Wrap(err, "functions")
+	}
+	return lambda.New(lambda.Options{Functions: n.functions, Clock: now, Audit: auditLog, Logger: n.logger, Architecture: architecture()}), nil
+}
+
+// architecture is the machine's, as Lambda calls it.
+func architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
+
+// openPool makes the pool of processes and the directory of the machine that they run in: emptied at each start, because all of it can be made again, and outside
+// of the data directory, because functions may run as somebody who may not look in there.
+func (n *Node) openPool(o *functions.Options) (*sandbox.Pool, error) {
+	s := sandbox.Options{Launcher: n.config.Launcher, Logger: n.logger, Log: n.functionOutput}
+	if dir, err := functionsDir(n.config.DataDir); err != nil {
+		n.logger.Warn("functions cannot run here, remote ones excepted", "err", err)
+		s.Launcher = nil
+		o.Cache = os.TempDir() // where nothing will be unpacked
+	} else {
+		n.closers = append(n.closers, func() error { return os.RemoveAll(dir) })
+		o.Cache, s.BootstrapDir = filepath.Join(dir, "code"), filepath.Join(dir, "bootstrap")
+		err := os.Mkdir(o.Cache, 0o755)
+		if err == nil {
+			err = sandbox.WriteBootstraps(s.BootstrapDir)
+		}
+		if err != nil {
+			return nil, fault.As(fault.Unavailable, err, "directory of functions")
+		}
+	}
+	if os.Geteuid() == 0 { // functions get a user who owns nothing
+		if nobody, err := user.Lookup("nobody"); err == nil {
+			s.UID, _ = strconv.Atoi(nobody.Uid)
+			s.GID, _ = strconv.Atoi(nobody.Gid)
+		}
+	}
+	pool, err := sandbox.NewPool(s)
+	if err != nil {
+		return nil, err
+	}
+	n.closers = append(n.closers, pool.Close)
+	return pool, nil
+}
+
+// functionsDir makes an empty directory that belongs to a data directory, in the machine's temporary one.
+func functionsDir(dataDir string) (string, error) {
+	absolute, err := filepath.Abs(dataDir)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(absolute))
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("weir-functions-%d-%x", os.Geteuid(), sum[:6]))
+	if err := os.RemoveAll(dir); err != nil { // left by a kill
+		return "", err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil { // and not MkdirAll: what somebody else put there is not ours
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// functionOutput is told each line that functions write.
+func (n *Node) functionOutput(l sandbox.Line) {
+	n.logger.Info("function", "function", l.Function, "version", l.Version, "account", l.Account, "stream", l.Stream, "line", l.Text)
+}
+
+// functionsUser is whose keys functions have in weir serve, in each account: policies can be attached to it like to any user.
+const functionsUser = "weir-functions"
+
+// functionKeys gives functions what they need to call this server.
+type functionKeys struct {
+	node *Node
+	keys *auth.Store
+
+	mu   sync.Mutex          // guards made
+	made map[string][]string // keys by account, made in this run: secrets are kept nowhere else
+}
+
+// Credentials is functions.Credentials. In weir dev a key is the account; in weir serve it is made at the first use in a run.
+func (k *functionKeys) Credentials(account string) ([]string, error) {
+	env, err := k.node.endpointEnv()
+	if err != nil {
+		return nil, err
+	}
+	if k.node.config.Dev {
+		return append(env, "AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=any"), nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.made[account] == nil {
+		key, err := k.keys.Make(auth.Spec{Account: account, Name: functionsUser, User: functionsUser})
+		if err != nil {
+			return nil, err
+		}
+		k.made[account] = []string{"AWS_ACCESS_KEY_ID=" + key.ID, "AWS_SECRET_ACCESS_KEY=" + key.Secret}
+	}
+	return append(env, k.made[account]...), nil
+}
+
+// forgetFunctionKeys takes away the keys of earlier runs, whose secrets nobody has any more.
+func forgetFunctionKeys(keys *auth.Store) error {
+	all, err := keys.List()
+	if err != nil {
+		return err
+	}
+	for _, key := range all {
+		if key.User == functionsUser && key.Name == functionsUser {
+			if err := keys.Delete(key.ID); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// endpointEnv says to an SDK on this machine where the server is, and whom to trust.
+func (n *Node) endpointEnv() ([]string, error) {
+	if addr := n.Addr(); addr != "" {
+		local, err := loopback(addr)
+		return []string{"AWS_ENDPOINT_URL=http://" + local}, err
+	}
+	local, err := loopback(n.TLSAddr())
+	if err != nil {
+		return nil, err
+	}
+	ca, err := filepath.Abs(filepath.Join(n.config.DataDir, datadir.TLS, "ca.pem"))
+	if err != nil {
+		return nil, fault.As(fault.Internal, err, "certificate")
+	}
+	return []string{"AWS_ENDPOINT_URL=https://" + local, "AWS_CA_BUNDLE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca}, nil
+}
+
+// loopback is how a program on this machine reaches an address that the server listens on.
+func loopback(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fault.As(fault.Internal, err, "address %q", addr)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port), nil
+}

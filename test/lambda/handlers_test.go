@@ -1,0 +1,101 @@
+package lambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+)
+
+// echoed is what the function echo says of an event and of itself.
+type echoed struct {
+	Event   any
+	ID, ARN string
+	Version string
+	Env     map[string]string
+	UID     int
+	PID     int
+	Client  string
+}
+
+// handlers are functions by the name of their handler.
+var handlers = map[string]any{
+	"echo": func(ctx context.Context, event any) (echoed, error) {
+		lc, _ := lambdacontext.FromContext(ctx)
+		fmt.Println("event", event)
+		e := echoed{Event: event, ID: lc.AwsRequestID, ARN: lc.InvokedFunctionArn, Version: lambdacontext.FunctionVersion, Env: map[string]string{}, UID: os.Getuid(), PID: os.Getpid(),
+			Client: lc.ClientContext.Client.AppTitle}
+		for _, pair := range os.Environ() {
+			name, value, _ := strings.Cut(pair, "=")
+			e.Env[name] = value
+		}
+		return e, nil
+	},
+	// report tells a listener of a test about each event: the event is {"to": address, "fail": bool, "hang": bool, "say": text}, or a document of a destination.
+	"report": func(ctx context.Context, event map[string]any) (string, error) {
+		lc, _ := lambdacontext.FromContext(ctx)
+		to, _ := event["to"].(string)
+		text := fmt.Sprint(event["say"])
+		if inner, ok := event["requestPayload"].(map[string]any); ok {
+			to, _ = inner["to"].(string)
+			of, _ := event["requestContext"].(map[string]any)
+			text = fmt.Sprintf("%v of %v after %v", of["condition"], inner["say"], of["approximateInvokeCount"])
+		}
+		conn, err := net.Dial("tcp", to)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(conn, "%s %s\n", lc.AwsRequestID, text)
+		conn.Close()
+		if event["hang"] == true {
+			select {}
+		}
+		if event["fail"] == true {
+			return "", errors.New("as told")
+		}
+		return "said", nil
+	},
+	// streams calls the server back with what its environment has, as any program with an SDK does.
+	"streams": func(ctx context.Context) ([]string, error) {
+		client := kinesis.New(kinesis.Options{Region: os.Getenv("AWS_REGION"), BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL")),
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}, nil
+			})})
+		name := "made-by-a-function"
+		if _, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)}); err != nil {
+			return nil, err
+		}
+		out, err := client.ListStreams(ctx, &kinesis.ListStreamsInput{})
+		if err != nil {
+			return nil, err
+		}
+		return out.StreamNames, nil
+	},
+	"fail": func() error { return errors.New("no such toll") },
+	"exit": func() error { os.Exit(3); return nil },
+	"hang": func() error { select {} },
+	"eat": func() error {
+		var all [][]byte
+		for range 1 << 16 {
+			part := make([]byte, 8<<20)
+			for i := range part {
+				part[i] = 1
+			}
+			all = append(all, part)
+		}
+		return fmt.Errorf("%d parts", len(all))
+	},
+	"flood": func() (int, error) {
+		line := strings.Repeat("x", 1000)
+		for range 5_000 {
+			fmt.Println(line)
+		}
+		return 1, nil
+	},
+}
