@@ -36,14 +36,37 @@ func WriteBootstraps(dir string) error {
 	return nil
 }
 
-// onPath finds the interpreter of a runtime on this machine.
-func onPath(runtime string) (string, error) {
-	program := map[string]string{"nodejs": "node", "python": "python3"}[family(runtime)]
-	found, err := exec.LookPath(program)
-	if err != nil {
-		return "", fault.As(fault.Unsupported, err, "runtime %s needs %s on this machine", runtime, program)
+// onPath finds the interpreter of a runtime on this machine: the first on the path that whoever functions run as may run.
+func (o *Options) onPath(runtime string) (string, error) {
+	program := interpreters[family(runtime)]
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		found, err := exec.LookPath(filepath.Join(dir, program))
+		if err == nil && (o.UID == 0 || openToAll(found)) {
+			return found, nil
+		}
 	}
-	return found, nil
+	return "", fault.New(fault.Unsupported, "runtime %s needs %s on this machine, where functions may run it", runtime, program)
+}
+
+var interpreters = map[string]string{"nodejs": "node", "python": "python3"}
+
+// openToAll says whether any user may run a program: it and every directory above it let others in.
+func openToAll(program string) bool {
+	path, err := filepath.EvalSymlinks(program)
+	if err != nil {
+		return false
+	}
+	for {
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return true
+		}
+		path = parent
+	}
 }
 
 // family is what a runtime is a version of: provided, nodejs or python; empty for others.
@@ -63,10 +86,11 @@ func Supported(runtime string) error {
 		return nil
 	case "":
 		return fault.New(fault.Unsupported, "runtime %s is not supported by this version of Weir: provided.*, nodejs* and python* are", runtime)
-	default:
-		_, err := onPath(runtime)
-		return err
 	}
+	if _, err := exec.LookPath(interpreters[family(runtime)]); err != nil {
+		return fault.As(fault.Unsupported, err, "runtime %s needs %s on this machine", runtime, interpreters[family(runtime)])
+	}
+	return nil
 }
 
 // command is what a process of f runs.

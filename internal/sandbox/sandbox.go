@@ -111,7 +111,7 @@ func (o *Options) withDefaults() {
 		o.Log = func(Line) {}
 	}
 	if o.Interpreters == nil {
-		o.Interpreters = onPath
+		o.Interpreters = o.onPath
 	}
 }
 

@@ -25,7 +25,7 @@ func main() {
 		exit(runFloor(os.Args[2:]))
 		return
 	}
-	only := flag.String("only", "", "comma-separated tables to run: put, get, push, reshard, connections, memory, first, restart; empty runs all")
+	only := flag.String("only", "", "comma-separated tables to run: put, get, push, reshard, connections, memory, first, functions, restart; empty runs all")
 	seconds := flag.Int("seconds", 10, "how long each side of a comparison is driven, in seconds")
 	rounds := flag.Int("rounds", 3, "how often each comparison is repeated; the median ratio is reported")
 	gib := flag.Int("gib", 10, "how much is on disk when the restart is timed, in GiB")
@@ -64,7 +64,7 @@ same SIMD routine, and appends to one growing file with one fdatasync for everyo
 can find nothing again. The floor of the get table is a handler that builds the same answer from records that lie ready in memory: it reads no log.
 
 Weir runs as ` + "`weir serve`" + ` with real signatures and durability sync, as a process of its own; client and server share the cores. CPU is
-user and system time of the server's process, from /proc. Benchmarks of single parts are beside them: ` + "`go test -bench . ./internal/...`" + `.
+user and system time of the server's process, from /proc. Functions run in ` + "`weir dev`" + `. Benchmarks of single parts are beside them: ` + "`go test -bench . ./internal/...`" + `.
 
 `
 
@@ -116,10 +116,11 @@ func (b *bench) run(ctx context.Context, only string, gib int) error {
 		{"connections", b.connections},
 		{"memory", b.memory},
 		{"first", b.first},
+		{"functions", b.functions},
 		{"restart", func(ctx context.Context) error { return b.restart(ctx, gib) }},
 	}
 	for _, name := range strings.Split(only, ",") {
-		if name != "" && !strings.Contains(" put get push reshard connections memory first restart ", " "+name+" ") {
+		if name != "" && !strings.Contains(" put get push reshard connections memory first functions restart ", " "+name+" ") {
 			return fmt.Errorf("there is no table %q", name)
 		}
 	}

@@ -35,7 +35,9 @@ var languages = []language{
 		scripts: func(p place) []*exec.Cmd {
 			python := filepath.Join(p.cache, "python", "bin", "python")
 			var scripts []*exec.Cmd
-			for _, name := range []string{"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py", "cli_objects.py", "boto_objects.py"} {
+			for _, name := range []string{
+				"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py", "cli_objects.py", "boto_objects.py", "cli_functions.py", "boto_functions.py",
+			} {
 				scripts = append(scripts, script(nil, python, "-B", filepath.Join(p.source, "python", name)))
 			}
 			return scripts
@@ -55,7 +57,7 @@ var languages = []language{
 		},
 		scripts: func(p place) []*exec.Cmd {
 			var scripts []*exec.Cmd
-			for _, name := range []string{"kinesis.js", "reshard.js"} {
+			for _, name := range []string{"kinesis.js", "reshard.js", "functions.js"} {
 				at := filepath.Join(p.cache, "js", name)
 				if err := copyFile(filepath.Join(p.source, "js", name), at); err != nil {
 					return []*exec.Cmd{script(nil, "false")} // reported as the script's failure; nothing else would tell

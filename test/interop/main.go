@@ -75,6 +75,9 @@ func run(ctx context.Context, only, endpoints string) (passed, failed int, err e
 		}()
 		at = server.target
 	}
+	if at.function, err = buildFunction(ctx, place); err != nil {
+		return 0, 0, err
+	}
 	for _, language := range wanted {
 		began := time.Now()
 		if err := language.install(ctx, place); err != nil {
@@ -122,7 +125,7 @@ func check(ctx context.Context, script *exec.Cmd, at target) (passed, failed int
 	cmd := exec.CommandContext(ctx, script.Path, script.Args[1:]...)
 	cmd.Dir = script.Dir
 	cmd.Env = append(append(os.Environ(), script.Env...), "WEIR_HTTP="+at.http, "WEIR_HTTPS="+at.https, "WEIR_CA="+at.ca,
-		"NODE_EXTRA_CA_CERTS="+at.ca)
+		"NODE_EXTRA_CA_CERTS="+at.ca, "WEIR_GO_FUNCTION="+at.function)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	stdout, err := cmd.StdoutPipe()

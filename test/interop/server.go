@@ -17,6 +17,7 @@ import (
 type target struct {
 	http, https string // endpoints
 	ca          string // file with the certificate to trust
+	function    string // file with a function in Go, built for Lambda
 }
 
 func parseTarget(text string) (target, error) {
@@ -24,7 +25,18 @@ func parseTarget(text string) (target, error) {
 	if len(parts) != 3 {
 		return target{}, fmt.Errorf("-against %s: want HTTP,HTTPS,CA", text)
 	}
-	return target{parts[0], parts[1], parts[2]}, nil
+	return target{http: parts[0], https: parts[1], ca: parts[2]}, nil
+}
+
+// buildFunction builds the function in Go, as people do for provided.al2023.
+func buildFunction(ctx context.Context, p place) (string, error) {
+	function := filepath.Join(p.cache, "function", "bootstrap")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", function, "./test/interop/function")
+	cmd.Dir, cmd.Env = p.root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the function in Go: %w\n%s", err, said)
+	}
+	return function, nil
 }
 
 // server is a weir dev of our own.
