@@ -170,7 +170,12 @@ func Make(ctx context.Context, target Target, source Source, o Options) (out Out
 
 // immutable says whether a file is never written to once it is there.
 func immutable(name string) bool {
-	return strings.HasPrefix(name, datadir.Log+"/segment-") || strings.HasPrefix(name, datadir.Control+"/snapshot-")
+	for _, prefix := range []string{datadir.Log + "/segment-", datadir.Control + "/snapshot-", datadir.FunctionsCatalog + "/snapshot-", datadir.FunctionsCode + "/"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // sourceFile is a file that goes into a backup.
@@ -191,13 +196,24 @@ func pathsOf(source Source, masterKeys bool) ([]sourceFile, error) {
 	for _, name := range names {
 		files = append(files, sourceFile{fs: source.Files, path: path.Join(datadir.Log, name)})
 	}
-	snapshots, err := fold.Snapshots(source.Files, datadir.Control, datadir.ControlName)
+	for dir, log := range map[string]string{datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName} {
+		snapshots, err := fold.Snapshots(source.Files, dir, log)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		for _, s := range snapshots {
+			if s.Err == nil {
+				files = append(files, sourceFile{fs: source.Files, path: path.Join(dir, s.Name)})
+			}
+		}
+	}
+	codes, err := source.Files.List(datadir.FunctionsCode)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	for _, s := range snapshots {
-		if s.Err == nil {
-			files = append(files, sourceFile{fs: source.Files, path: path.Join(datadir.Control, s.Name)})
+	for _, name := range codes {
+		if strings.HasSuffix(name, ".zip") {
+			files = append(files, sourceFile{fs: source.Files, path: path.Join(datadir.FunctionsCode, name)})
 		}
 	}
 	for _, name := range datadir.Small(masterKeys) {

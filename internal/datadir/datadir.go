@@ -21,6 +21,13 @@ const (
 	Pins       = "pins"             // what a backup that is under way holds on to: see backup
 )
 
+// Folders of Functions, and what the snapshots in the first call their log.
+const (
+	FunctionsCatalog = Functions + "/catalog" // snapshots: fold
+	FunctionsCode    = Functions + "/code"    // zip files by their SHA-256
+	FunctionsName    = "functions"
+)
+
 // SecretBytes is the size of Secret.
 const SecretBytes = 32
 

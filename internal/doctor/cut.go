@@ -53,7 +53,13 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 			logs[id] = cut
 		}
 	}
+	for _, id := range x.systemLogs() {
+		logs[id] = disklog.CutLog{At: -1, Claim: disklog.Claim{Optional: true}}
+	}
 	buried := func(id commitlog.ID) bool {
+		if id.Group == 0 {
+			return false
+		}
 		stream := state.StreamByGroup(id.Group)
 		switch {
 		case stream == nil:
@@ -74,7 +80,84 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 			return err
 		}
 	}
+	if err := x.cutFunctions(ctx, millis); err != nil {
+		return err
+	}
 	return x.image.Cut(ctx, millis, logs, buried)
+}
+
+// systemLogs are the system's own logs but for the control log, as far as they are there: a server makes those that it has a use for.
+func (x *Examination) systemLogs() (ids []commitlog.ID) {
+	for _, info := range x.image.Logs() {
+		if info.ID.Group == 0 && info.ID.Member != 0 {
+			ids = append(ids, info.ID)
+		}
+	}
+	return ids
+}
+
+// functionsLog is the log of functions' commands.
+var functionsLog = commitlog.ID{Member: 2}
+
+// cutFunctions removes the snapshots of which functions exist that are of a later moment.
+func (x *Examination) cutFunctions(ctx context.Context, millis int64) error {
+	log, err := x.image.Log(functionsLog)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	files, err := fold.Snapshots(x.options.FS, datadir.FunctionsCatalog, datadir.FunctionsName)
+	if len(files) == 0 || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	bounds, end, err := endAt(ctx, log, millis)
+	if err != nil {
+		return err
+	}
+	reached := bounds.First == 0
+	for _, file := range files {
+		if file.Next <= end {
+			reached = reached || file.Err == nil && file.Next >= bounds.First
+			continue
+		}
+		if err := x.options.FS.Remove(path.Join(datadir.FunctionsCatalog, file.Name)); err != nil {
+			return err
+		}
+	}
+	if !reached {
+		return fault.New(fault.Trimmed, "the commands of functions that are left begin later")
+	}
+	return x.options.FS.SyncDir(datadir.FunctionsCatalog)
+}
+
+// endAt is where a log ended at a moment: before the first record of a later millisecond.
+func endAt(ctx context.Context, log commitlog.Log, millis int64) (bounds commitlog.Bounds, end commitlog.Position, err error) {
+	if bounds, err = log.Bounds(ctx); err != nil {
+		return bounds, 0, err
+	}
+	for at := bounds.First; at < bounds.Next; {
+		chunk, err := log.Read(ctx, at, 1<<20)
+		if err != nil {
+			return bounds, 0, err
+		}
+		var r batch.Record
+		it := batch.Iterate(chunk.Batches)
+		for it.Next(&r) {
+			if r.Position >= at && r.Timestamp > millis {
+				return bounds, r.Position, nil
+			}
+		}
+		if err := it.Err(); err != nil || chunk.Next == at {
+			return bounds, at, err
+		}
+		at = chunk.Next
+	}
+	return bounds, bounds.Next, nil
 }
 
 // controlAt is where the control log ended at a moment, the catalog of then, and the snapshots that are of a later one.

@@ -80,6 +80,9 @@ func (x *Examination) claims() map[commitlog.ID]disklog.Claim {
 		return nil
 	}
 	claims := map[commitlog.ID]disklog.Claim{{}: {AtLeast: x.snapshot, Covered: true}}
+	for _, id := range x.systemLogs() {
+		claims[id] = disklog.Claim{Optional: true}
+	}
 	for stream := range x.state.All() {
 		for i := range stream.Shards {
 			shard := &stream.Shards[i]

@@ -19,6 +19,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/fold/commands"
@@ -138,11 +139,11 @@ func Open(ctx context.Context, o Options) (*Functions, error) {
 	f := &Functions{options: o, catalog: &Catalog{}, changed: make(chan struct{}), keys: map[string]*keyUse{}, settled: -1}
 	f.ids.random = o.Random
 	var err error
-	if f.codes, err = openCodes(o.FS, path.Join(o.Dir, "code")); err != nil {
+	if f.codes, err = openCodes(o.FS, path.Join(o.Dir, path.Base(datadir.FunctionsCode))); err != nil {
 		return nil, err
 	}
 	f.fold, err = fold.Open(ctx, fold.Options{
-		Name: "functions", Log: o.Log, FS: o.FS, Dir: path.Join(o.Dir, "catalog"), Machine: machine{f}, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock,
+		Name: datadir.FunctionsName, Log: o.Log, FS: o.FS, Dir: path.Join(o.Dir, path.Base(datadir.FunctionsCatalog)), Machine: machine{f}, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock,
 		Backoff: o.Backoff, Logger: o.Logger,
 	})
 	if err != nil {

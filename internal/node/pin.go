@@ -89,28 +89,69 @@ func (p *pins) take() (same bool, err error) {
 	if err := removeAll(p.fs, pinName); err != nil {
 		return false, err
 	}
-	logs, control := path.Join(pinName, datadir.Log), path.Join(pinName, datadir.Control)
-	for _, dir := range []string{logs, control} {
+	logs := path.Join(pinName, datadir.Log)
+	for _, dir := range []string{logs, path.Join(pinName, datadir.Control), path.Join(pinName, datadir.FunctionsCatalog), path.Join(pinName, datadir.FunctionsCode)} {
 		if err := p.fs.MkdirAll(dir); err != nil {
 			return false, err
 		}
 	}
-	before, err := fold.Snapshots(p.fs, datadir.Control, datadir.ControlName)
-	if err != nil {
-		return false, err
-	}
-	for _, s := range before {
-		if err := p.fs.Link(path.Join(datadir.Control, s.Name), path.Join(control, s.Name)); fault.Is(err, fault.NotFound) {
-			return false, nil
-		} else if err != nil {
+	before := map[string][]fold.SnapshotFile{}
+	for dir, log := range snapshotDirs {
+		if before[dir], err = snapshotsIn(p.fs, dir, log); err != nil {
 			return false, err
 		}
+		for _, s := range before[dir] {
+			if err := p.fs.Link(path.Join(dir, s.Name), path.Join(pinName, dir, s.Name)); fault.Is(err, fault.NotFound) {
+				return false, nil
+			} else if err != nil {
+				return false, err
+			}
+		}
+	}
+	// Codes before and after the logs: what the logs name is there by then, and what is swept in between was there before.
+	if err := p.linkCodes(); err != nil {
+		return false, err
 	}
 	if err := p.store.Pin(logs); err != nil {
 		return false, err
 	}
-	after, err := fold.Snapshots(p.fs, datadir.Control, datadir.ControlName)
-	return slices.EqualFunc(before, after, func(a, b fold.SnapshotFile) bool { return a.Name == b.Name }), err
+	if err := p.linkCodes(); err != nil {
+		return false, err
+	}
+	for dir, log := range snapshotDirs {
+		after, err := snapshotsIn(p.fs, dir, log)
+		if err != nil || !slices.EqualFunc(before[dir], after, func(a, b fold.SnapshotFile) bool { return a.Name == b.Name }) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// snapshotDirs are the folders of snapshots, and what these call their logs.
+var snapshotDirs = map[string]string{datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName}
+
+// snapshotsIn is the snapshots in a folder, which need not be there.
+func snapshotsIn(fs vfs.FS, dir, log string) ([]fold.SnapshotFile, error) {
+	files, err := fold.Snapshots(fs, dir, log)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return files, err
+}
+
+// linkCodes gives the codes of functions second names, those that have none yet.
+func (p *pins) linkCodes() error {
+	names, err := p.fs.List(datadir.FunctionsCode)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := p.fs.Link(path.Join(datadir.FunctionsCode, name), path.Join(pinName, datadir.FunctionsCode, name))
+		if err != nil && !fault.Is(err, fault.Exists) && !fault.Is(err, fault.NotFound) { // swept meanwhile
+			return err
+		}
+	}
+	return nil
 }
 
 // removeAll removes a directory and everything in it.
