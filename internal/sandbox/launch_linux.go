@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,14 +21,15 @@ const (
 
 // launchArgs is what Launch is told.
 func launchArgs(o *Options, _ *Function) []string {
-	return []string{strconv.Itoa(o.UID), strconv.Itoa(o.GID)}
+	return []string{strconv.Itoa(o.UID), strconv.Itoa(o.GID), strconv.Itoa(os.Getpid())}
 }
 
 // Launch is the first thing that a function's process runs: it sets the limits that are inherited, gives up what Weir may do, and becomes the function. args
 // are what launchArgs gave, "--", and the function's command. It returns only with an error.
 func Launch(args []string) error {
-	if len(args) < 4 || args[2] != "--" {
-		return fmt.Errorf("launch is Weir's own: UID GID -- COMMAND")
+	runtime.LockOSThread() // what prctl says holds for the thread that then becomes the function
+	if len(args) < 5 || args[3] != "--" {
+		return fmt.Errorf("launch is Weir's own: UID GID SERVER -- COMMAND")
 	}
 	uid, uidErr := strconv.Atoi(args[0])
 	gid, gidErr := strconv.Atoi(args[1])
@@ -62,7 +64,14 @@ func Launch(args []string) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("launch: no new privileges: %w", err)
 	}
-	command := args[3:]
+	// The signal at the parent's death, which own has set, went with the user.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("launch: end with the server: %w", err)
+	}
+	if strconv.Itoa(os.Getppid()) != args[2] {
+		return fmt.Errorf("launch: the server is gone")
+	}
+	command := args[4:]
 	return fmt.Errorf("launch %s: %w", command[0], syscall.Exec(command[0], command, os.Environ()))
 }
 
@@ -76,8 +85,40 @@ func killGroup(cmd *exec.Cmd) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // gone already is what we want
 }
 
-// residentMB is how much memory a process has in use, itself only; 0 when it is gone.
+// residentMB is how much memory a process and its descendants have in use; 0 when it is gone. Pages that they share count for each.
 func residentMB(pid int) int {
+	pages := 0
+	for _, pid := range descendants(pid, nil) {
+		pages += residentPages(pid)
+	}
+	return pages * os.Getpagesize() >> 20
+}
+
+// familyMax bounds the walk over descendants: a function that has more has more to fear from its limit of processes.
+const familyMax = processesMax
+
+// descendants is a process and what it started, as far as that has not been left by its parent.
+func descendants(pid int, found []int) []int {
+	found = append(found, pid)
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil || len(found) >= familyMax {
+		return found
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, thread.Name()))
+		if err != nil {
+			continue // it ended, or the kernel has no such file
+		}
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil && len(found) < familyMax {
+				found = descendants(child, found)
+			}
+		}
+	}
+	return found
+}
+
+func residentPages(pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0
@@ -90,5 +131,5 @@ func residentMB(pid int) int {
 	if err != nil {
 		return 0
 	}
-	return pages * os.Getpagesize() >> 20
+	return pages
 }

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case len(os.Args) > 1 && os.Args[1] == "sleep":
 		select {}
+	case len(os.Args) > 1 && os.Args[1] == "eat":
+		_ = handlers["eat"].(func(event) error)(event{})
 	default:
 		os.Exit(m.Run())
 	}
@@ -93,6 +95,14 @@ var handlers = map[string]any{
 			return 0, err
 		}
 		return proc.Pid, nil
+	},
+	"eating child": func(event) error {
+		proc, err := os.StartProcess("/proc/self/exe", []string{"eater", "eat"}, &os.ProcAttr{Env: []string{}})
+		if err != nil {
+			return err
+		}
+		_, err = proc.Wait()
+		return err
 	},
 }
 
@@ -218,6 +228,7 @@ func TestFailures(t *testing.T) {
 		{"exit", nil, []string{"Runtime.ExitError", "exit status 3", "RequestId: id"}, false},
 		{"hang", func(f *Function) { f.Timeout = 300 * time.Millisecond }, []string{"Sandbox.Timedout", "Task timed out after 0.30 seconds"}, false},
 		{"eat", func(f *Function) { f.MemoryMB = 128 }, []string{"Runtime.OutOfMemory", "128 MB"}, false},
+		{"eating child", func(f *Function) { f.MemoryMB = 128 }, []string{"Runtime.OutOfMemory", "128 MB"}, false},
 		{"large", nil, []string{"Function.ResponseSizeTooLarge"}, true},
 	} {
 		t.Run(row.handler, func(t *testing.T) {

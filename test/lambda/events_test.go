@@ -8,7 +8,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -250,13 +252,15 @@ func TestKilled(t *testing.T) {
 		return err == nil
 	})
 	l.next(s)
-	s.event("f", map[string]any{"to": to, "say": "under way", "hang": true})
+	s.event("f", map[string]any{"to": to, "say": "pid", "hang": true})
 	id, text := l.next(s)
-	if text != "under way" {
+	pid, err := strconv.Atoi(text)
+	if err != nil {
 		t.Fatalf("heard %q", text)
 	}
 	s.event("f", map[string]any{"to": to, "say": "waits"}) // acknowledged, and throttled by the one that hangs
 	r.kill()
+	eventually(t, "the function to end with its server", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
 
 	r = startProcess(t, dir)
 	s.Client = client(t, "http://"+r.addr, account, "any")
@@ -265,9 +269,18 @@ func TestKilled(t *testing.T) {
 	heard := map[string]string{}
 	for len(heard) < 2 {
 		again, text := l.next(s)
+		if _, err := strconv.Atoi(text); err == nil {
+			text = "under way"
+		}
 		heard[text] = again
 	}
 	if heard["under way"] != id || heard["waits"] == "" {
 		t.Errorf("heard %v", heard)
 	}
+}
+
+// zombie says whether a process has ended and nobody has waited for it yet.
+func zombie(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(text), ") Z ")
 }

@@ -37,7 +37,7 @@ var handlers = map[string]any{
 		}
 		return e, nil
 	},
-	// report tells a listener of a test about each event: the event is {"to": address, "fail": bool, "hang": bool, "say": text}, or a document of a destination.
+	// report tells a listener of a test about each event: the event is {"to": address, "fail": bool, "hang": bool, "say": text, or "pid" to say that}, or a document of a destination.
 	"report": func(ctx context.Context, event map[string]any) (string, error) {
 		lc, _ := lambdacontext.FromContext(ctx)
 		to, _ := event["to"].(string)
@@ -50,6 +50,9 @@ var handlers = map[string]any{
 		conn, err := net.Dial("tcp", to)
 		if err != nil {
 			return "", err
+		}
+		if event["say"] == "pid" {
+			text = fmt.Sprint(os.Getpid())
 		}
 		fmt.Fprintf(conn, "%s %s\n", lc.AwsRequestID, text)
 		conn.Close()
