@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weir-stream/weir/internal/api/s3"
 	dynamodb "github.com/weir-stream/weir/internal/wire/shapes/dynamodb"
 	dynamodbstreams "github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
-	"github.com/weir-stream/weir/internal/api/s3"
 	kinesis "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
 	"github.com/weir-stream/weir/internal/wire/shapes/lambda"
 )
