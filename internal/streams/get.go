@@ -28,9 +28,10 @@ type Batch struct {
 	// Stats are those of the stream. Get gives them also when it fails, once it knows the stream.
 	Stats *Stats
 
-	most   int               // what Bytes may come to when there is more than one record
-	chunks []commitlog.Chunk // what Records point into
-	opener opener            // opens those that lie sealed
+	from   commitlog.Position // where reading began: where it was asked to, or behind what retention has taken
+	most   int                // what Bytes may come to when there is more than one record
+	chunks []commitlog.Chunk  // what Records point into
+	opener opener             // opens those that lie sealed
 }
 
 // Release gives the memory of Records back. They must not be used afterwards.
@@ -127,6 +128,7 @@ func (s *Streams) read(ctx context.Context, stream *catalog.Stream, out *Batch, 
 	if err != nil {
 		return 0, fault.Wrap(err, "get: %s", out.Shard.ID)
 	}
+	out.from = position
 	for {
 		next, rest, err := out.take(chunk, position, limit)
 		if err != nil {
