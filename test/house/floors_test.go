@@ -60,6 +60,7 @@ var floors = []struct {
 	{"internal/streams", streams},
 	{"internal/readers", streams},
 
+	{"internal/eventpattern", tools},
 	{"internal/format", tools},
 	{"internal/sink", tools},
 	{"internal/sql", tools},
