@@ -22,7 +22,7 @@ type Options struct {
 	Consume func(ctx context.Context, shard *Shard) error
 	// Begun is told once that where the reader begins is durable: what comes from then on will be read. Nil is nobody.
 	Begun func()
-	// Found is told what asking for the shards has come to, whenever that has changed: nil, or why there are none. Nil is nobody.
+	// Found is told what looking for shards has come to: nil once there are some, after Begun, and otherwise why not, each time. Nil is nobody.
 	Found func(err error)
 	// OnEvent is told what happens, from any goroutine. Nil is nobody.
 	OnEvent func(Event)
@@ -91,10 +91,10 @@ func (r *Reader) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if r.options.Found != nil && (err != nil || !found) {
+		if r.options.Found != nil && (err != nil || infos != nil && !found) {
 			r.options.Found(err)
 		}
-		if found = err == nil; found {
+		if found = err == nil && (found || infos != nil); err == nil {
 			pause = pauseMin
 		}
 		var again <-chan time.Time
