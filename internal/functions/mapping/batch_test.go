@@ -176,7 +176,9 @@ func TestCounterRestartsAfterPartialSuccess(t *testing.T) {
 	w.create("s", 1)
 	w.put("s", "1", "2", "3", "4", "5", "6", "7", "8")
 	w.does("f", reports("6"))
-	w.mapTo("f", func(c *Config) { c.BatchSize, c.Retries, c.ReportItems, c.OnFailure = 3, 3, true, "arn:aws:s3:::failed" })
+	w.mapTo("f", func(c *Config) {
+		c.BatchSize, c.Retries, c.ReportItems, c.OnFailure = 3, 3, true, "arn:aws:s3:::failed"
+	})
 	w.pass(time.Minute)
 	w.want("f", "1 2 3", "4 5 6", "6", "6", "6", "6", "7 8")
 	docs, _ := w.documents()

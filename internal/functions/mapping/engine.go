@@ -42,6 +42,7 @@ type Engine struct {
 	options  Options
 	fold     *fold.Fold
 	activity readers.Activity
+	turn     *readers.Turn // of follow, from Open on: nothing is settled before it has looked
 
 	random sync.Mutex // guards options.Random
 
@@ -63,6 +64,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		o.Logger = slog.Default()
 	}
 	e := &Engine{options: o, catalog: &Catalog{}, changed: make(chan struct{}), runners: map[string]*runner{}}
+	e.turn = e.activity.Begin()
 	var err error
 	e.fold, err = fold.Open(ctx, fold.Options{
 		Name: "mappings", Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: machine{e}, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock, Backoff: o.Backoff, Logger: o.Logger,
@@ -84,7 +86,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // follow has a keeper for every mapping.
 func (e *Engine) follow(ctx context.Context) {
-	turn := e.activity.Begin()
+	turn := e.turn
 	defer turn.End()
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -96,7 +98,7 @@ func (e *Engine) follow(ctx context.Context) {
 				continue
 			}
 			kept[m.UUID] = true
-			k := &keeper{engine: e, uuid: m.UUID, turn: e.activity.Begin()}
+			k := &keeper{engine: e, uuid: m.UUID, turn: e.activity.Begin(), rests: map[string]*leftover{}}
 			all.Go(func() { k.run(ctx) })
 		}
 		for uuid := range kept {

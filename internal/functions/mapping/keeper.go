@@ -14,7 +14,8 @@ type keeper struct {
 	engine *Engine
 	uuid   string
 	turn   *readers.Turn
-	runner *runner // nil when none is at work
+	runner *runner              // nil when none is at work
+	rests  map[string]*leftover // of the last runner
 }
 
 func (k *keeper) run(ctx context.Context) {
@@ -51,7 +52,7 @@ func (k *keeper) settle(ctx context.Context, m *Mapping) error {
 		}
 		return e.propose(ctx, Gone{UUID: m.UUID})
 	case m.Enabled:
-		r, err := e.start(ctx, m)
+		r, err := e.start(ctx, m, k.rests)
 		if err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func (k *keeper) stop(ctx context.Context) {
 		return
 	}
 	k.runner.stop(ctx)
-	k.runner = nil
+	k.rests, k.runner = k.runner.rests, nil
 	k.engine.mu.Lock()
 	defer k.engine.mu.Unlock()
 	delete(k.engine.runners, k.uuid)

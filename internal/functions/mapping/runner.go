@@ -30,17 +30,18 @@ type runner struct {
 	active int        // workers
 	quiet  chan struct{}
 	shards map[*shardRun]bool
+	rests  map[string]*leftover // by key of the shard: of runs that have ended, here or in the runner before
 }
 
-// start begins to work on a mapping.
-func (e *Engine) start(ctx context.Context, m *Mapping) (*runner, error) {
+// start begins to work on a mapping. rests is what the runner before has left, if there was one; it is the new one's.
+func (e *Engine) start(ctx context.Context, m *Mapping, rests map[string]*leftover) (*runner, error) {
 	source, err := e.options.Sources.Source(m.Source)
 	if err != nil {
 		return nil, err
 	}
 	r := &runner{
 		engine: e, options: &e.options, mapping: m, kind: source.Kind, stream: source.Stream, region: source.Region, done: make(chan struct{}), stopping: make(chan struct{}),
-		quiet: make(chan struct{}), shards: map[*shardRun]bool{},
+		quiet: make(chan struct{}), shards: map[*shardRun]bool{}, rests: rests,
 	}
 	if r.filter, err = newFilter(m.Config.Filters); err != nil {
 		return nil, err
@@ -110,17 +111,25 @@ func (r *runner) stopped() bool {
 	return r.over
 }
 
-// join makes stop wake a shard; leave ends that.
+// join makes stop wake a shard, and gives it what the run before has left; leave ends that.
 func (r *runner) join(s *shardRun) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shards[s] = true
+	if rest := r.rests[s.shard.Key]; rest != nil && rest.from == s.shard.Position() {
+		s.before = rest
+	}
 }
 
 func (r *runner) leave(s *shardRun) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.shards, s)
+	if rest := s.rest(); rest.until > rest.from {
+		r.rests[s.shard.Key] = rest
+	} else {
+		delete(r.rests, s.shard.Key)
+	}
 }
 
 // batching is how long a batch may be gathered.

@@ -31,6 +31,7 @@ type shardRun struct {
 	end     bool          // everything has been read: the shard has ended
 	window  *window       // the tumbling window that is open; nil when none is
 	closed  int64         // where the last window ended: no record belongs to an earlier one
+	before  *leftover     // of the run before, nil when there was none
 	kept    time.Duration // how long the stream keeps records; 0 is for ever
 
 	wake chan struct{} // capacity 1: full when there are reports, or the runner stops
@@ -192,6 +193,9 @@ func (s *shardRun) read(ctx context.Context, now time.Time) (int, error) {
 	s.encoder.role = s.runner.role()
 	for i := range chunk.Records {
 		r := &chunk.Records[i]
+		if s.before.done(r.Position) {
+			continue
+		}
 		encoded := s.encoder.encode(r)
 		if !s.runner.filter.passes(encoded.event, r.Data, s.runner.kind == Kinesis) {
 			continue

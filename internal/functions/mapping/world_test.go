@@ -323,9 +323,13 @@ func (w *world) mapFrom(function, position, source string, change func(*Config))
 	return w.inState(c.UUID, Enabled)
 }
 
-func functionARN(name string) string { return arn.ARN{Partition: "aws", Service: "lambda", Region: region, Account: account, Resource: "function:" + name}.String() }
+func functionARN(name string) string {
+	return arn.ARN{Partition: "aws", Service: "lambda", Region: region, Account: account, Resource: "function:" + name}.String()
+}
 
-func (w *world) mapping(uuid string) *Mapping { return w.engine.Catalog().Mapping(account, region, uuid) }
+func (w *world) mapping(uuid string) *Mapping {
+	return w.engine.Catalog().Mapping(account, region, uuid)
+}
 
 func (w *world) inState(uuid string, s State) *Mapping {
 	w.Helper()
