@@ -23,7 +23,8 @@ func (a *Activity) Begin() *Turn {
 	return &Turn{a}
 }
 
-// Waits says that there is nothing to do until pending says that there is. pending may be asked from any goroutine; a nil one says never.
+// Waits says that there is nothing to do until pending says that there is. pending may be asked from any goroutine, and must not turn false again before Resumes: so it looks at what
+// is to be done, and not at a message that says so. A nil one says never.
 func (t *Turn) Waits(pending func() bool) {
 	if t.of == nil {
 		return

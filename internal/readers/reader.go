@@ -37,15 +37,11 @@ type Reader struct {
 	options Options
 	turn    *Turn
 
-	finished chan finished // capacity 16: a full one makes a shard that has ended wait for Run, nothing else
+	wake chan struct{} // capacity 1: full when a shard has ended
 
-	mu     sync.Mutex        // guards shards
+	mu     sync.Mutex        // guards everything below
 	shards map[string]*Shard // by key, those that are being read
-}
-
-type finished struct {
-	key string
-	err error
+	ended  []string          // the keys of those that have ended and that Run has not looked at
 }
 
 // The shortest and the longest pause before a shard that could not be read is tried again, or the list of shards.
@@ -66,7 +62,7 @@ func New(o Options) *Reader {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
-	return &Reader{options: o, finished: make(chan finished, 16), shards: map[string]*Shard{}, turn: o.Activity.Begin()}
+	return &Reader{options: o, wake: make(chan struct{}, 1), shards: map[string]*Shard{}, turn: o.Activity.Begin()}
 }
 
 // Run reads until ctx ends. It is called once, also when nothing is to be read: it ends the turn that New began.
@@ -113,23 +109,40 @@ func (r *Reader) Run(ctx context.Context) {
 
 // wait waits until the list of shards may have changed, a shard has ended or again has come.
 func (r *Reader) wait(ctx context.Context, changed <-chan struct{}, again <-chan time.Time) {
+	// What pending looks at stays as it is until the turn has been resumed: who takes a message out of a channel seems to have nothing to do for a moment.
 	r.turn.Waits(func() bool {
 		select {
 		case <-changed:
 			return true
 		default:
-			return len(r.finished) > 0
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.ended) > 0
 		}
 	})
-	defer r.turn.Resumes()
 	select {
 	case <-ctx.Done():
 	case <-changed:
 	case <-again:
-	case f := <-r.finished:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.shards, f.key)
+	case <-r.wake:
+	}
+	r.turn.Resumes()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range r.ended {
+		delete(r.shards, key)
+	}
+	r.ended = nil
+}
+
+// end has Run look at a shard that has ended.
+func (r *Reader) end(key string) {
+	r.mu.Lock()
+	r.ended = append(r.ended, key)
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -235,10 +248,7 @@ func (r *Reader) consume(ctx context.Context, shard *Shard) {
 			} else {
 				_ = clock.Sleep(ctx, r.options.Backoff, pauseMin) // what is gone here and not yet there is not asked for all the time
 			}
-			select {
-			case r.finished <- finished{shard.Key, err}:
-			case <-ctx.Done():
-			}
+			r.end(shard.Key)
 			return
 		}
 		if shard.moved {

@@ -115,7 +115,7 @@ type Wait struct {
 	Records bool            // until there may be something to Read
 	Until   time.Time       // until a time, on the reader's clock; zero is never
 	Signal  <-chan struct{} // until it receives; nil is never
-	Pending func() bool     // whether Signal would, without taking it; may be asked from any goroutine
+	Pending func() bool     // whether there is what Signal is for: it stays true after Signal has received. May be asked from any goroutine
 }
 
 // Await waits for one of the things that w names. It holds nothing meanwhile.

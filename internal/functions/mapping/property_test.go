@@ -161,6 +161,12 @@ func testDelivery(t *testing.T) {
 			t.Errorf("%s is nowhere", data)
 		}
 	}
+	if t.Failed() {
+		t.Log(w.checkpoints.Shards(m.consumer()), w.mapping(m.UUID))
+		for _, s := range w.stream("s").Shards {
+			t.Log(s.Number, s.Status, s.End, s.Base)
+		}
+	}
 	if len(all) == 0 {
 		t.Error("the test tests little")
 	}

@@ -312,7 +312,7 @@ func (s *shardRun) idle() bool {
 
 // await waits until there is something to do.
 func (s *shardRun) await(ctx context.Context) error {
-	w := readers.Wait{Records: s.room() > 0 && !s.end && !s.runner.stopped(), Signal: s.wake, Pending: func() bool { return len(s.wake) > 0 }}
+	w := readers.Wait{Records: s.room() > 0 && !s.end && !s.runner.stopped(), Signal: s.wake, Pending: s.reported}
 	if !s.runner.stopped() {
 		for i := range s.lanes {
 			l := &s.lanes[i]
@@ -347,6 +347,13 @@ func (s *shardRun) report(ctx context.Context, r *report) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// reported says whether there are reports to collect.
+func (s *shardRun) reported() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.reports) > 0
 }
 
 // poke makes run look again.

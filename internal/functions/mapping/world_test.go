@@ -231,7 +231,7 @@ func (w *world) open() {
 	must(w.T, err)
 	o := Options{
 		Log: w.log(5), FS: w.fs, Dir: "mappings", Clock: w.clock, Session: w.session, TestClock: true, Checkpoints: w.checkpoints, Sources: w.sources, Functions: w.functions,
-		Objects: w.objects, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Objects: w.objects, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(w.T.Output(), nil)),
 	}
 	if o.Sources == nil {
 		o.Sources = kinesisSources{w}
