@@ -52,7 +52,7 @@ func (a *API) getRecords(c *edge.Call, in *shapes.GetRecordsInput) (*shapes.GetR
 
 func recordOf(c *edge.Call, s *tables.Stream, ch *tables.Change) shapes.Record {
 	r := shapes.Record{
-		EventID: ptr(eventID(c, s, ch.Sequence)), EventName: ptr(shapes.OperationType(ch.Event)), EventVersion: ptr("1.1"), EventSource: ptr("aws:dynamodb"),
+		EventID: ptr(s.EventID(c.Account, c.Region, ch.Sequence)), EventName: ptr(shapes.OperationType(ch.Event)), EventVersion: ptr("1.1"), EventSource: ptr("aws:dynamodb"),
 		AwsRegion: &c.Region,
 		Dynamodb: &shapes.StreamRecord{
 			ApproximateCreationDateTime: ptr(ch.At.Truncate(time.Second)), Keys: streamItem(ch.Keys), NewImage: streamItem(ch.New), OldImage: streamItem(ch.Old),

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 
@@ -89,20 +87,11 @@ func (a *API) findStream(c *edge.Call, text string) (*tables.Region, *tables.Str
 }
 
 // shardID is the name of a stream's one shard.
-func shardID(s *tables.Stream) string {
-	return fmt.Sprintf("shardId-%020d-%08x", s.Created.UnixMilli(), uint32(s.ID))
-}
+func shardID(s *tables.Stream) string { return s.ShardID() }
 
 func checkShard(s *tables.Stream, text string, name string) error {
 	if shardID(s) != name {
 		return fault.New(fault.NotFound, "Requested resource not found: Shard: %s in Stream: %s not found", name, text)
 	}
 	return nil
-}
-
-// eventID is the id of a change: the same for everyone who reads it, and of no other.
-func eventID(c *edge.Call, s *tables.Stream, seq tables.Sequence) string {
-	b := binary.BigEndian.AppendUint64([]byte(c.Account+"/"+c.Region+"/"), s.ID)
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64(b, uint64(seq)))
-	return hex.EncodeToString(sum[:16])
 }
