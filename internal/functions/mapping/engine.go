@@ -50,6 +50,7 @@ type Engine struct {
 	catalog *Catalog
 	changed chan struct{}      // closed and replaced when catalog is
 	runners map[string]*runner // by UUID: those at work; their keepers add and remove them
+	halted  bool               // none is added any more
 }
 
 // retryPause is how long to wait after a failure of ours, such as a full disk, before trying again.
@@ -125,6 +126,19 @@ func (e *Engine) await(ctx context.Context, turn *readers.Turn, changed <-chan s
 	case <-changed:
 	case <-ctx.Done():
 	}
+}
+
+// Halt lets no invocation begin any more, and waits until those that are under way have ended and what they did is remembered, or ctx ends. It comes before the end of Run's context:
+// without it a server that stops is one that was killed, and gives again what was under way.
+func (e *Engine) Halt(ctx context.Context) {
+	e.mu.Lock()
+	e.halted = true
+	var all sync.WaitGroup
+	for _, r := range e.runners {
+		all.Go(func() { r.halt(ctx) })
+	}
+	e.mu.Unlock()
+	all.Wait()
 }
 
 // Settled says whether every mapping is as it should be and none has anything to do: what a test clock waits for.

@@ -52,14 +52,17 @@ func (k *keeper) settle(ctx context.Context, m *Mapping) error {
 		}
 		return e.propose(ctx, Gone{UUID: m.UUID})
 	case m.Enabled:
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.halted {
+			return nil
+		}
 		r, err := e.start(ctx, m, k.rests)
 		if err != nil {
 			return err
 		}
 		k.runner = r
-		e.mu.Lock()
 		e.runners[k.uuid] = r
-		e.mu.Unlock()
 		return nil
 	case m.State == Disabled:
 		return nil

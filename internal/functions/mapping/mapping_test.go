@@ -269,6 +269,33 @@ func TestCrashRepeatsOneBatch(t *testing.T) {
 	w.want("f", "1 2", "3 4", "3 4", "5 6")
 }
 
+// A server that is stopped waits for what is under way, and gives nothing again afterwards.
+func TestHalt(t *testing.T) {
+	w := setUp(t)
+	w.create("s", 1)
+	invoked, let := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.does("f", func(context.Context, *event) (Result, error) {
+		once.Do(func() { close(invoked); <-let })
+		return Result{}, nil
+	})
+	w.mapTo("f", func(c *Config) { c.BatchSize = 1 })
+	w.put("s", "1", "2")
+	<-invoked
+	halted := make(chan struct{})
+	go func() { w.engine.Halt(context.Background()); close(halted) }()
+	select {
+	case <-halted:
+		t.Error("it did not wait")
+	default:
+	}
+	close(let)
+	<-halted
+	w.crash()
+	w.open()
+	w.want("f", "1", "2")
+}
+
 // table is a table's change stream with one shard, for what mappings do with it. Its positions are those of changes.
 type table struct {
 	mu      sync.Mutex // guards the rest

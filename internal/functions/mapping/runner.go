@@ -67,6 +67,13 @@ func (e *Engine) start(ctx context.Context, m *Mapping, rests map[string]*leftov
 
 // stop ends the work: invocations that are under way are waited for and what they did is committed, unless ctx ends before. After it nothing of the runner runs.
 func (r *runner) stop(ctx context.Context) {
+	r.halt(ctx)
+	r.cancel()
+	<-r.done
+}
+
+// halt lets nothing begin any more, and waits until what is under way has ended, or ctx.
+func (r *runner) halt(ctx context.Context) {
 	r.mu.Lock()
 	if !r.over {
 		r.over = true
@@ -83,8 +90,6 @@ func (r *runner) stop(ctx context.Context) {
 	case <-r.quiet:
 	case <-ctx.Done():
 	}
-	r.cancel()
-	<-r.done
 }
 
 // begin counts a worker, unless the runner stops; ended counts it off.

@@ -2,10 +2,11 @@ package mapping
 
 import (
 	"context"
-	"hash/maphash"
+	"hash/fnv"
 	"sync"
 	"time"
 
+	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/readers"
 )
 
@@ -86,7 +87,11 @@ func (r *runner) consume(ctx context.Context, shard *readers.Shard) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer workers.Wait()
 	defer cancel()
-	return s.run(ctx, &workers)
+	err = s.run(ctx, &workers)
+	if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotFound) {
+		r.problem(ctx, "PROBLEM: the stream could not be read")
+	}
+	return err
 }
 
 func (s *shardRun) run(ctx context.Context, workers *sync.WaitGroup) error {
@@ -177,9 +182,6 @@ func (s *shardRun) room() int {
 	return max(2*s.runner.mapping.Config.BatchSize*len(s.lanes), aheadMin) - held
 }
 
-// keySeed spreads keys over lanes; another one after a restart does no harm, because nothing is under way then.
-var keySeed = maphash.MakeSeed()
-
 // read takes what is there into the lanes, and says how many records that were.
 func (s *shardRun) read(ctx context.Context, now time.Time) (int, error) {
 	chunk, err := s.shard.Read(ctx, min(s.room(), readMost))
@@ -202,7 +204,9 @@ func (s *shardRun) read(ctx context.Context, now time.Time) (int, error) {
 		}
 		l := &s.lanes[0]
 		if len(s.lanes) > 1 {
-			l = &s.lanes[maphash.Bytes(keySeed, r.Key)%uint64(len(s.lanes))]
+			h := fnv.New64a()
+			h.Write(r.Key) // never fails
+			l = &s.lanes[h.Sum64()%uint64(len(s.lanes))]
 		}
 		if len(l.records) == l.flying { // the window that now is in ends
 			l.due = now
