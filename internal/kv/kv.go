@@ -84,11 +84,36 @@ func Open(options Options) (*DB, error) {
 	if options.Cache != nil {
 		po.Cache = options.Cache.pebble
 	}
-	var err error
-	if d.pebble, err = pebble.Open(options.Dir, po); err != nil {
+	if err := probe(options.FS, options.Dir); err != nil {
+		return nil, fault.As(fault.KindOf(err), err, "open %s", options.Dir)
+	}
+	if err := d.open(options.Dir, po); err != nil {
 		return nil, fault.Wrap(kindOf(err), "open %s", options.Dir)
 	}
 	return d, nil
+}
+
+// probeBytes is more than Pebble writes when it opens a database.
+const probeBytes = 64 << 10
+
+// probe says that there is no room before something waits for it: whoever opens a database waits for an answer.
+func probe(fs vfs.FS, dir string) error {
+	if err := fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	name := path.Join(dir, "room")
+	return errors.Join(vfs.WriteFile(fs, name, make([]byte, probeBytes)), vfs.RemoveAll(fs, name))
+}
+
+// open makes an error of what Pebble cannot go on after: here nothing has begun that would go on.
+func (d *DB) open(dir string, options *pebble.Options) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Unavailable, "%v", p)
+		}
+	}()
+	d.pebble, err = pebble.Open(dir, options)
+	return err
 }
 
 // formatVersion is that of Pebble's files. It is raised by hand, with the oldest Weir that reads it in the change log.

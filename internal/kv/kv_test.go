@@ -2,6 +2,7 @@ package kv
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -177,4 +178,26 @@ func TestFullDiskCloses(t *testing.T) {
 		t.Error(err)
 	}
 	faulty.Heal()
+}
+
+// TestFullDiskOpens refuses to open a database where there is no room, and does not wait.
+func TestFullDiskOpens(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		faulty := vfs.NewFaulty(vfs.NewMem())
+		if there {
+			db, err := Open(Options{FS: faulty, Dir: "db", Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(t, db, 0, 10, "x")
+			if err := errors.Join(db.Flush(), db.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		faulty.Add(vfs.Rule{Op: vfs.OpWrite | vfs.OpCreate | vfs.OpAllocate, Times: -1, Err: vfs.ErrNoSpace})
+		if db, err := Open(Options{FS: faulty, Dir: "db", Logger: slog.New(slog.DiscardHandler)}); err == nil {
+			t.Errorf("there before: %v: it opens", there)
+			_ = db.Close()
+		}
+	}
 }

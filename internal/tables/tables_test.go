@@ -371,3 +371,70 @@ func TestRestart(t *testing.T) {
 		w.put(tab, item("k", "more"))
 	}
 }
+
+// TestFullDisk fills the disk under a loaded table, with a checkpoint due: writes are refused, reads go on, and all is well when there is room.
+func TestFullDisk(t *testing.T) {
+	faulty := vfs.NewFaulty(vfs.NewMem())
+	w := begin(t, faulty, clock.Real, 10)
+	tab := w.makeTable("t", false, func(c *CreateTable) { c.View = "NEW_IMAGE" })
+	for i := range 25 {
+		w.put(tab, item("k", fmt.Sprint(i)))
+	}
+	faulty.Add(vfs.Rule{Op: vfs.OpWrite | vfs.OpCreate | vfs.OpAllocate, Times: -1, Err: vfs.ErrNoSpace})
+	refused := 0
+	for i := range 30 {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		if _, err := w.region().Write(ctx, []Write{{Table: tab, Verb: VerbPut, Item: item("k", fmt.Sprint("full", i))}}, false, ""); err != nil {
+			if kind(err) != fault.Full && kind(err) != fault.Throttled {
+				t.Errorf("a write on a full disk: %v", err)
+			}
+			refused++
+		}
+		cancel()
+		if refused == 3 {
+			break
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing is refused on a full disk")
+	}
+	if it := w.get(tab, item("k", "24")); it == nil {
+		t.Error("reads do not go on")
+	}
+	faulty.Heal()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		_, err := w.write(Write{Table: tab, Verb: VerbPut, Item: item("k", "healed")})
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after there is room: %v", err)
+		}
+		wait()
+	}
+	w.stop()
+	w.start()
+	if got := len(w.read(Reading{Table: w.table("t")}).Items); got < 26 {
+		t.Errorf("%d items are left", got)
+	}
+}
+
+// FuzzCommand gives the machine's decoders any bytes: they refuse, or what they read is whole.
+func FuzzCommand(f *testing.F) {
+	tab := &Table{ID: 1, Key: KeySchema{Hash: KeyAttribute{"k", value.S}}}
+	f.Add(string(encodeWrites([]Write{{Table: tab, Verb: VerbUpdate, Item: item("k", "a"), Update: expr.Update{{Act: expr.ActRemove, Path: expr.Path{{Name: "x"}}}}}}, true, "token", []byte("digest"))[1:]))
+	f.Add(string(failed("x")))
+	f.Fuzz(func(t *testing.T, s string) {
+		if c, err := decodeWrites(s); err == nil {
+			for _, w := range c.writes {
+				w.condition.True(nil)
+			}
+		}
+		_, _ = resultOf([]byte(s))
+		_, _ = decodeChange([]byte("12345678"), []byte(s))
+		if seq, err := ParseSequence(s); err == nil && seq.String() != s {
+			t.Errorf("%q is read as %s", s, seq)
+		}
+	})
+}

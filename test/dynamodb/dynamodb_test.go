@@ -99,12 +99,27 @@ func connect(t *testing.T, n *node.Node, account string) *session {
 	credentials := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: account, SecretAccessKey: "any secret will do"}, nil
 	})
-	endpoint := aws.String("http://" + n.Addr())
+	endpoint, client := aws.String("http://"+n.Addr()), &http.Client{Transport: whole{}}
 	return &session{
-		Client:  dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}}),
-		streams: dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}}),
+		Client:  dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}, HTTPClient: client}),
+		streams: dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}, HTTPClient: client}),
 		t:       t, ctx: ctx, node: n, account: account,
 	}
+}
+
+// whole sends a request with a body of its own: the SDK closes its body as soon as the head of an answer is there, and net/http, when it has yet to see that the
+// body is over, then takes the connection down under the answer.
+type whole struct{}
+
+// RoundTrip passes the request on.
+func (whole) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // eventually waits for a condition.
@@ -154,7 +169,7 @@ func (s *session) raw(target, body string) (int, string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if sum := strconv.FormatUint(uint64(crc32.ChecksumIEEE(got)), 10); answer.Header.Get("X-Amz-Crc32") != sum && !strings.Contains(string(got), "UnknownOperation") {
+	if sum := strconv.FormatUint(uint64(crc32.ChecksumIEEE(got)), 10); answer.Header.Get("X-Amz-Crc32") != sum {
 		s.t.Errorf("%s: checksum %q, want %s", target, answer.Header.Get("X-Amz-Crc32"), sum)
 	}
 	if got, want := answer.Header.Get("Content-Type"), "application/x-amz-json-1.0"; got != want {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -75,13 +76,13 @@ func (c *child) connect(t *testing.T) *session {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	t.Cleanup(cancel)
-	endpoint := aws.String("http://" + c.addr)
+	endpoint, client := aws.String("http://"+c.addr), &http.Client{Transport: whole{}}
 	key := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "000000000000", SecretAccessKey: "any"}, nil
 	})
 	return &session{
-		Client:  dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: endpoint, Credentials: key, Retryer: aws.NopRetryer{}}),
-		streams: dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: endpoint, Credentials: key, Retryer: aws.NopRetryer{}}),
+		Client:  dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: endpoint, Credentials: key, Retryer: aws.NopRetryer{}, HTTPClient: client}),
+		streams: dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: endpoint, Credentials: key, Retryer: aws.NopRetryer{}, HTTPClient: client}),
 		t:       t, ctx: ctx,
 	}
 }

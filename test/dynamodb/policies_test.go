@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -74,9 +75,9 @@ func (k *keyed) as(key aws.Credentials) *session {
 	}
 	s := connect(k.t, k.node, keyedAccount)
 	credentials := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return key, nil })
-	endpoint := aws.String("http://" + k.node.Addr())
-	s.Client = dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}})
-	s.streams = dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}})
+	endpoint, client := aws.String("http://"+k.node.Addr()), &http.Client{Transport: whole{}}
+	s.Client = dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}, HTTPClient: client})
+	s.streams = dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: endpoint, Credentials: credentials, Retryer: aws.NopRetryer{}, HTTPClient: client})
 	return s
 }
 

@@ -243,7 +243,7 @@ func TestTableOperationsAbsent(t *testing.T) {
 	if absent+len(served) != 58 {
 		t.Errorf("%d operations are served and %d are not; the model has 58", len(served), absent)
 	}
-	if got := s.call("MakeCoffee", "{}"); !strings.Contains(got, "UnknownOperationException") {
+	if got := s.call("MakeCoffee", "{}"); got != `400 {"__type":"com.amazon.coral.service#UnknownOperationException"}` {
 		t.Error(got)
 	}
 }

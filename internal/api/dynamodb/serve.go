@@ -61,8 +61,11 @@ func (a *API) serve(c *edge.Call, served map[string]func(*API, *edge.Call) error
 	defer a.record(c, model)
 	run := served[c.Operation]
 	switch {
-	case c.Protocol != edge.JSON10 && c.Protocol != edge.JSON11, run == nil && model.Operations[c.Operation] == nil:
+	case c.Protocol != edge.JSON10 && c.Protocol != edge.JSON11:
 		c.UnknownOperation()
+		return
+	case run == nil && model.Operations[c.Operation] == nil:
+		fail(c, &wire.APIError{Code: ofCoral + edge.CodeUnknownOperation})
 		return
 	case run == nil:
 		fail(c, &wire.APIError{Code: ofCoral + "UnsupportedOperationException", Message: "The operation " + c.Operation + " is not supported by this version of Weir."})
