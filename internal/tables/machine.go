@@ -3,6 +3,7 @@ package tables
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -175,9 +176,7 @@ func refuse(kind fault.Kind, format string, args ...any) error {
 }
 
 func asRefusal(err error, into **refusal) bool {
-	r, is := err.(*refusal) //nolint:errorlint // made in this package and never wrapped
-	*into = r
-	return is
+	return errors.As(err, into)
 }
 
 // imageVersion is that of a snapshot's JSON. History:

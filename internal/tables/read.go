@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"context"
 	"encoding/binary"
 	"time"
 
@@ -223,6 +224,12 @@ func (r *Region) Changes(s *Stream, from Sequence, limit int) (changes []Change,
 		bytes += ch.Bytes
 	}
 	return changes, next, nil
+}
+
+// AwaitChange returns once a command has been applied whose changes stand at a place or behind it, or ctx ends: for those who read a stream as it grows. The command may have changed
+// other tables, or nothing.
+func (r *Region) AwaitChange(ctx context.Context, at Sequence) error {
+	return r.fold.WaitApplied(ctx, int64(at)/placesPerCommand)
 }
 
 // ChangeBounds is the first change of a stream that is readable, if there is one, and the place behind the last that was made.

@@ -3,6 +3,7 @@ package tables
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -91,8 +92,8 @@ func (r *Region) run(ctx context.Context) error {
 		return ctx.Err()
 	})
 	err := group.Wait()
-	if closed := r.machine.close(); err == nil || ctx.Err() != nil && err == ctx.Err() { //nolint:errorlint // errgroup gives it as it is
-		err = closed
+	if closed := r.machine.close(); errors.Is(err, context.Canceled) {
+		return closed
 	}
 	return err
 }

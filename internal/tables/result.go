@@ -53,8 +53,6 @@ type Done struct {
 	Indexes    map[string]float64
 }
 
-func appendItemText(b []byte, raw string) []byte { return appendText(b, raw) }
-
 // refused encodes a refusal.
 func refused(err error) []byte {
 	return appendText([]byte{resultRefused, byte(fault.KindOf(err))}, err.Error())

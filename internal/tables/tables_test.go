@@ -438,3 +438,23 @@ func FuzzCommand(f *testing.F) {
 		}
 	})
 }
+
+// TestAwaitChange waits at the end of a stream, and is woken by the next write.
+func TestAwaitChange(t *testing.T) {
+	w := begin(t, vfs.NewMem(), clock.Real, 0)
+	tab := w.makeTable("t", false, func(c *CreateTable) { c.View = "KEYS_ONLY" })
+	stream := w.region().Tables().Stream(tab.Stream)
+	_, end, err := w.region().ChangeBounds(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	woken := make(chan error, 1)
+	go func() { woken <- w.region().AwaitChange(context.Background(), end) }()
+	w.put(tab, item("k", "a"))
+	if err := <-woken; err != nil {
+		t.Fatal(err)
+	}
+	if changes, _, err := w.region().Changes(stream, end, 10); err != nil || len(changes) != 1 {
+		t.Errorf("%d changes, %v", len(changes), err)
+	}
+}

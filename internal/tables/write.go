@@ -2,6 +2,7 @@ package tables
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/weir-stream/weir/internal/commitlog"
@@ -112,7 +113,7 @@ func (conditionFailed) Error() string { return "The conditional request failed" 
 
 // reasonOf is what a transaction says of a write that is refused. refused is false for failures of ours.
 func reasonOf(err error, d *done) (reason rawReason, refused bool) {
-	if _, failed := err.(conditionFailed); failed { //nolint:errorlint // made in this package and never wrapped
+	if errors.Is(err, conditionFailed{}) {
 		reason = rawReason{code: "ConditionalCheckFailed", message: err.Error()}
 		if d.write.onFailure {
 			reason.item = d.oldRaw
@@ -131,7 +132,7 @@ func reasonOf(err error, d *done) (reason rawReason, refused bool) {
 
 // single is the answer to a command outside a transaction that is refused.
 func single(err error, reason rawReason) []byte {
-	if _, is := err.(conditionFailed); is { //nolint:errorlint // made in this package and never wrapped
+	if errors.Is(err, conditionFailed{}) {
 		return failed(reason.item)
 	}
 	var r *refusal

@@ -149,14 +149,6 @@ func wireItem(it value.Item) map[string]shapes.AttributeValue {
 	return out
 }
 
-func wireItems(items []value.Item) []map[string]shapes.AttributeValue {
-	out := make([]map[string]shapes.AttributeValue, len(items))
-	for i := range items {
-		out[i] = wireItem(items[i])
-	}
-	return out
-}
-
 func wireValue(v value.Value) (out shapes.AttributeValue) {
 	switch v.Kind {
 	case value.S:
