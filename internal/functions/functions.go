@@ -86,6 +86,8 @@ type Options struct {
 	Objects     Objects   // nil: code comes in requests only
 	Random      io.Reader // ids of invocations
 
+	// Observe is told of every try to run a function, on the goroutine that tried. Nil is nobody.
+	Observe func(Try)
 	// ConcurrencyMax is how many invocations of an account in a region may run at once. Default 1000 (Lambda quotas, read 2026-11).
 	ConcurrencyMax int
 	// EventsMax is how many asynchronous events may wait; more are Throttled. Default 100,000: some 50 MB of memory. Their payloads are on disk.
@@ -108,12 +110,34 @@ func (o *Options) withDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Observe == nil {
+		o.Observe = func(Try) {}
+	}
 	if o.Forget == nil {
 		o.Forget = func(string) {}
 	}
 	if o.Runs == nil {
 		o.Runs = sandbox.Supported
 	}
+}
+
+// Outcome is what came of a try to run a function.
+type Outcome string
+
+// The outcomes.
+const (
+	Answered       Outcome = "answered"
+	FunctionFailed Outcome = "failed"
+	Throttled      Outcome = "throttled"
+	NotRun         Outcome = "not_run" // for reasons of the server, or because there is no such function
+)
+
+// Try is one try to run a function, for metrics. Payloads and names stay out.
+type Try struct {
+	Outcome  Outcome
+	Cold     bool
+	Init     time.Duration // of a cold one
+	Duration time.Duration // from handing over the event to the answer
 }
 
 // Functions runs functions in one node. It is safe for concurrent use.

@@ -46,7 +46,14 @@ func checkPayload(payload []byte, most int) error {
 }
 
 // invoke runs one event, whose payload has been checked.
-func (f *Functions) invoke(ctx context.Context, r Request, id string) (Result, error) {
+func (f *Functions) invoke(ctx context.Context, r Request, id string) (_ Result, err error) {
+	try := Try{Outcome: NotRun}
+	defer func() {
+		if fault.Is(err, fault.Throttled) {
+			try.Outcome = Throttled
+		}
+		f.options.Observe(try)
+	}()
 	function, v, err := f.await(ctx, r.Function)
 	if err != nil {
 		return Result{}, err
@@ -67,6 +74,10 @@ func (f *Functions) invoke(ctx context.Context, r Request, id string) (Result, e
 	out, err := f.options.Sandbox.Invoke(ctx, to, sandbox.Event{RequestID: id, Payload: payload, ClientContext: r.ClientContext, TraceID: r.TraceID, Tail: r.Tail})
 	if err != nil {
 		return Result{}, err
+	}
+	try = Try{Outcome: Answered, Cold: out.Cold, Init: out.Init, Duration: out.Duration}
+	if out.FunctionError != "" {
+		try.Outcome = FunctionFailed
 	}
 	return Result{RequestID: id, Version: v.Number, Payload: out.Payload, FunctionError: out.FunctionError, Log: out.Log, Cold: out.Cold, Duration: out.Duration}, nil
 }

@@ -56,7 +56,7 @@ func (n *Node) openFunctions(ctx context.Context, fs vfs.FS, now clock.Clock, ke
 	if err != nil {
 		return nil, err
 	}
-	o.Sandbox, o.Forget = pool, pool.Forget
+	o.Sandbox, o.Forget, o.Observe = pool, pool.Forget, newFunctionMetrics(n.metrics.registry).observe
 	if !n.config.Dev {
 		if err := forgetFunctionKeys(keys); err != nil {
 			return nil, err
@@ -65,6 +65,7 @@ func (n *Node) openFunctions(ctx context.Context, fs vfs.FS, now clock.Clock, ke
 	if n.functions, err = functions.Open(ctx, o); err != nil {
 		return nil, fault.Wrap(err, "functions")
 	}
+	n.metrics.watchFunctions(n.functions, pool)
 	return lambda.New(lambda.Options{Functions: n.functions, Clock: now, Audit: auditLog, Logger: n.logger, Architecture: architecture()}), nil
 }
 

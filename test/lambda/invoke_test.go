@@ -169,6 +169,31 @@ func TestRemote(t *testing.T) {
 	}
 }
 
+// The console's metrics count what came of invocations.
+func TestMetrics(t *testing.T) {
+	s := startFor(t, node.Config{Dev: true}).session(t)
+	s.create("good", "echo", nil)
+	s.create("bad", "fail", nil)
+	s.call("good", `{}`)
+	s.call("good", `{}`)
+	s.call("bad", `{}`)
+	_, err := s.PutFunctionConcurrency(s.ctx, &sdk.PutFunctionConcurrencyInput{FunctionName: aws.String("bad"), ReservedConcurrentExecutions: aws.Int32(0)})
+	s.must(err)
+	_, err = s.Invoke(s.ctx, &sdk.InvokeInput{FunctionName: aws.String("bad")})
+	s.refused(err, "TooManyRequestsException", "")
+	answer, err := http.Get("http://" + s.server.node.ConsoleAddr() + "/metrics")
+	s.must(err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	s.must(err)
+	for _, line := range []string{`weir_function_invocations_total{outcome="answered"} 2`, `weir_function_invocations_total{outcome="failed"} 1`, `weir_function_invocations_total{outcome="throttled"} 1`,
+		"weir_function_init_seconds_count 2", "weir_function_seconds_count 3", "weir_function_processes 2", "weir_function_events_waiting 0"} {
+		if !strings.Contains(string(page), line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
+}
+
 // More callers than there are processes: each gets an answer.
 func TestManyAtOnce(t *testing.T) {
 	s := shared.session(t)
