@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/user"
@@ -36,7 +37,7 @@ var (
 func (n *Node) openFunctions(ctx context.Context, fs vfs.FS, now clock.Clock, keys *auth.Store, auditLog *audit.Log) (*lambda.API, error) {
 	o := functions.Options{
 		FS: fs, Dir: datadir.Functions, Clock: now, TestClock: n.config.TestClock != "", Random: rand.Reader, Logger: n.logger,
-		Credentials: &functionKeys{node: n, keys: keys, made: map[string][]string{}},
+		Credentials: &functionKeys{node: n, keys: keys, made: map[string][]string{}}, Objects: codeObjects{n},
 	}
 	for id, log := range map[commitlog.ID]*commitlog.Log{functionsLog: &o.Log, eventsLog: &o.Events} {
 		err := n.store.Create(ctx, id, commitlog.Config{})
@@ -208,4 +209,28 @@ func loopback(addr string) (string, error) {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// codeObjects is functions.Objects: the objects of this server.
+type codeObjects struct{ node *Node }
+
+// Object reads an object whole, of a bucket of the account. There are no versions.
+func (c codeObjects) Object(_ context.Context, account, bucket, key, version string) ([]byte, error) {
+	if version != "" && version != "null" {
+		return nil, fault.New(fault.Unsupported, "S3ObjectVersion is not supported by this version of Weir: objects have no versions.")
+	}
+	if b := c.node.objects.State().Bucket(bucket); b == nil || b.Account != account {
+		return nil, fault.New(fault.Invalid, "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist")
+	}
+	r, err := c.node.objects.Open(bucket, key)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if r.Object.Size > sandbox.UnpackedBytesMax {
+		return nil, fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", sandbox.UnpackedBytesMax)
+	}
+	zip := make([]byte, r.Object.Size)
+	_, err = io.ReadFull(r, zip)
+	return zip, fault.Wrap(err, "read the code of a function")
 }

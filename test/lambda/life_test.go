@@ -1,6 +1,8 @@
 package lambda
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/weir-stream/weir/internal/api/lambda"
 	shapes "github.com/weir-stream/weir/internal/wire/shapes/lambda"
@@ -67,7 +70,7 @@ func TestFunctionLife(t *testing.T) {
 	_, err = s.UpdateFunctionCode(s.ctx, &sdk.UpdateFunctionCodeInput{FunctionName: aws.String("tolls"), ZipFile: []byte("no zip")})
 	s.refused(err, "InvalidParameterValueException", "Could not unzip uploaded file")
 	_, err = s.UpdateFunctionCode(s.ctx, &sdk.UpdateFunctionCodeInput{FunctionName: aws.String("tolls"), S3Bucket: aws.String("bucket"), S3Key: aws.String("key")})
-	s.refused(err, "InvalidParameterValueException", "")
+	s.refused(err, "InvalidParameterValueException", "NoSuchBucket")
 	dry, err := s.UpdateFunctionCode(s.ctx, &sdk.UpdateFunctionCodeInput{FunctionName: aws.String("tolls"), ZipFile: code(t, "third"), DryRun: true})
 	s.must(err)
 	config, err := s.GetFunctionConfiguration(s.ctx, &sdk.GetFunctionConfigurationInput{FunctionName: aws.String("tolls")})
@@ -87,6 +90,40 @@ func TestFunctionLife(t *testing.T) {
 	s.refused(err, "ResourceNotFoundException", "Function not found: "+s.arn("tolls"))
 	_, err = s.Invoke(s.ctx, &sdk.InvokeInput{FunctionName: aws.String("tolls")})
 	s.refused(err, "ResourceNotFoundException", "Function not found: "+s.arn("tolls"))
+}
+
+// Code may come from an object of the account.
+func TestCodeFromObject(t *testing.T) {
+	s, other := shared.session(t), shared.session(t)
+	transport := new(http.Transport)
+	t.Cleanup(transport.CloseIdleConnections)
+	objects := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String("http://" + shared.node.Addr()), UsePathStyle: true, HTTPClient: &http.Client{Transport: transport}, Retryer: aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: s.account, SecretAccessKey: "any"}, nil
+		})})
+	_, err := objects.CreateBucket(s.ctx, &s3.CreateBucketInput{Bucket: aws.String("codes")})
+	s.must(err)
+	_, err = objects.PutObject(s.ctx, &s3.PutObjectInput{Bucket: aws.String("codes"), Key: aws.String("echo.zip"), Body: bytes.NewReader(code(t, "object"))})
+	s.must(err)
+	from := func(key string) func(*sdk.CreateFunctionInput) {
+		return func(in *sdk.CreateFunctionInput) {
+			in.Code = &types.FunctionCode{S3Bucket: aws.String("codes"), S3Key: &key}
+		}
+	}
+	s.create("f", "echo", from("echo.zip"))
+	if got := answer[echoed](s, s.call("f", `"x"`)); got.Event != "x" {
+		t.Errorf("%+v", got)
+	}
+	in := s.input("g", "echo")
+	from("nothing.zip")(in)
+	_, err = s.CreateFunction(s.ctx, in)
+	s.refused(err, "InvalidParameterValueException", "NoSuchKey")
+	from("echo.zip")(in)
+	_, err = other.CreateFunction(s.ctx, in)
+	s.refused(err, "InvalidParameterValueException", "NoSuchBucket")
+	in.Code.S3ObjectVersion = aws.String("v1")
+	_, err = s.CreateFunction(s.ctx, in)
+	s.refused(err, "InvalidParameterValueException", "S3ObjectVersion")
 }
 
 // Each row is an option, and what is said about it.

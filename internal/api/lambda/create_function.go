@@ -9,7 +9,7 @@ import (
 
 // CreateFunction makes a function of a zip file. It answers at once; the function is Pending until its code lies unpacked.
 //
-// Source: API_CreateFunction (read 2026-11). Shown by: TestFunctionLife, TestRefusedOptions in test/lambda.
+// Source: API_CreateFunction (read 2026-11). Shown by: TestFunctionLife, TestCodeFromObject, TestRefusedOptions in test/lambda.
 // Differs: zip files only; the architecture is the machine's; layers, VPC, file systems, dead-letter queues, keys, tracing, SnapStart, JSON logs and other options that this
 // version does not have are refused by name. The role is kept and given back: nothing is assumed. The variable WEIR_FUNCTION_URL makes the function a remote one.
 func (a *API) createFunction(c *edge.Call, in *shapes.CreateFunctionRequest) (*shapes.FunctionConfiguration, error) {
