@@ -47,6 +47,9 @@ type Request struct {
 	ClientContext string // JSON, as the function gets it; or empty
 	TraceID       string // or empty
 	Tail          bool   // Result.Log is wanted
+	// Leave lets the function go on when ctx ends, because its caller went away and not because the work is no longer wanted; what comes of it is then lost. It ends
+	// with the server in any case.
+	Leave bool
 }
 
 // Result is what came of an invocation that reached the function.
@@ -149,6 +152,7 @@ type Functions struct {
 	limits  limits
 	ids     ids
 	unpacks unpacks
+	left    left
 
 	mu      sync.RWMutex // guards everything below
 	catalog *Catalog
@@ -162,6 +166,7 @@ func Open(ctx context.Context, o Options) (*Functions, error) {
 	o.withDefaults()
 	f := &Functions{options: o, catalog: &Catalog{}, changed: make(chan struct{}), keys: map[string]*keyUse{}, settled: -1}
 	f.ids.random = o.Random
+	f.left.ctx, f.left.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if f.codes, err = openCodes(o.FS, path.Join(o.Dir, path.Base(datadir.FunctionsCode))); err != nil {
 		return nil, err
@@ -186,6 +191,7 @@ func Open(ctx context.Context, o Options) (*Functions, error) {
 func (f *Functions) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer f.left.end()
 	var all sync.WaitGroup
 	all.Go(func() { f.prepare(ctx) })
 	queueErr := make(chan error, 1)

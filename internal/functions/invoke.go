@@ -31,7 +31,66 @@ func (f *Functions) Invoke(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return f.invoke(ctx, r, id)
+	if !r.Leave {
+		return f.invoke(ctx, r, id)
+	}
+	return f.left.run(ctx, func(ctx context.Context) (Result, error) { return f.invoke(ctx, r, id) })
+}
+
+// left runs invocations that go on when their callers have left.
+type left struct {
+	ctx  context.Context // ends with the server
+	stop context.CancelFunc
+
+	mu      sync.Mutex // guards everything below
+	ended   bool
+	running int
+	all     sync.WaitGroup
+}
+
+// run waits for an invocation, or until ctx ends.
+func (l *left) run(ctx context.Context, invoke func(context.Context) (Result, error)) (Result, error) {
+	type came struct {
+		result Result
+		err    error
+	}
+	done := make(chan came, 1) // whether anybody waits or not
+	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		return Result{}, fault.New(fault.Unavailable, "functions are being stopped")
+	}
+	l.running++
+	l.all.Go(func() {
+		result, err := invoke(l.ctx)
+		done <- came{result, err}
+		l.mu.Lock()
+		l.running--
+		l.mu.Unlock()
+	})
+	l.mu.Unlock()
+	select {
+	case c := <-done:
+		return c.result, c.err
+	case <-ctx.Done():
+		return Result{}, fault.Unknown(fault.Unavailable, ctx.Err(), "the caller left")
+	}
+}
+
+// end stops what runs, waits for it, and lets nothing begin any more.
+func (l *left) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.stop()
+	l.all.Wait()
+}
+
+// idle says whether nothing runs.
+func (l *left) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running == 0
 }
 
 // checkPayload holds a payload against its size, and asks that it be JSON.

@@ -420,7 +420,7 @@ func (f *Functions) Settled(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	next := q.waiting.next()
-	return ready && q.running == 0 && q.coming == 0 && q.read >= q.appended && (next.IsZero() || next.After(now))
+	return ready && f.left.idle() && q.running == 0 && q.coming == 0 && q.read >= q.appended && (next.IsZero() || next.After(now))
 }
 
 // Waiting is how many asynchronous events are not done.

@@ -87,6 +87,7 @@ func (n *Node) openPool(o *functions.Options) (*sandbox.Pool, error) {
 		s.Launcher = nil
 		o.Cache = os.TempDir() // where nothing will be unpacked
 	} else {
+		n.functionsDir = dir
 		n.closers = append(n.closers, func() error { return os.RemoveAll(dir) })
 		o.Cache, s.BootstrapDir = filepath.Join(dir, "code"), filepath.Join(dir, "bootstrap")
 		err := os.Mkdir(o.Cache, 0o755)
@@ -192,11 +193,24 @@ func (n *Node) endpointEnv() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := filepath.Abs(filepath.Join(n.config.DataDir, datadir.TLS, "ca.pem"))
-	if err != nil {
-		return nil, fault.As(fault.Internal, err, "certificate")
+	ca, err := n.functionsCA()
+	return []string{"AWS_ENDPOINT_URL=https://" + local, "AWS_CA_BUNDLE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca}, err
+}
+
+// functionsCA is a copy of the server's certificate where functions may read it, who may not look into the data directory.
+func (n *Node) functionsCA() (string, error) {
+	if n.functionsDir == "" {
+		return "", fault.New(fault.Unavailable, "functions cannot run here, remote ones excepted")
 	}
-	return []string{"AWS_ENDPOINT_URL=https://" + local, "AWS_CA_BUNDLE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca}, nil
+	ca := filepath.Join(n.functionsDir, "ca.pem")
+	if _, err := os.Stat(ca); err == nil {
+		return ca, nil
+	}
+	text, err := os.ReadFile(filepath.Join(n.config.DataDir, datadir.TLS, "ca.pem"))
+	if err == nil {
+		err = os.WriteFile(ca, text, 0o644)
+	}
+	return ca, fault.As(fault.Unavailable, err, "certificate for functions")
 }
 
 // loopback is how a program on this machine reaches an address that the server listens on.

@@ -62,21 +62,22 @@ type Node struct {
 	metrics *metrics
 	closers []func() error // in the order of making; closed in reverse
 
-	quota     *quota.Table
-	disk      *vfs.Faulty // nil but in tests of faults
-	pins      *pins
-	started   time.Time // real time
-	damages   damageNotes
-	store     *disklog.Store
-	control   *controller.Controller
-	streams   *streams.Streams
-	tables    *tables.Engine
-	objects   *store.Store
-	scaler    *elastic.Scaler
-	functions *functions.Functions
-	calls     inFlight
-	edge      *edge.Edge
-	console   net.Listener // nil when off
+	quota        *quota.Table
+	disk         *vfs.Faulty // nil but in tests of faults
+	pins         *pins
+	started      time.Time // real time
+	damages      damageNotes
+	store        *disklog.Store
+	control      *controller.Controller
+	streams      *streams.Streams
+	tables       *tables.Engine
+	objects      *store.Store
+	scaler       *elastic.Scaler
+	functions    *functions.Functions
+	functionsDir string // of the machine; empty when functions cannot run here
+	calls        inFlight
+	edge         *edge.Edge
+	console      net.Listener // nil when off
 
 	naming atomic.Pointer[controller.Controller] // control as soon as it is open: the store reports from before that, and from any goroutine
 

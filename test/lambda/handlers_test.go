@@ -2,9 +2,12 @@ package lambda
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 
@@ -64,9 +67,39 @@ var handlers = map[string]any{
 		}
 		return "said", nil
 	},
+	// late says that it has begun, waits until the test closes a connection, and says that it is done.
+	"late": func(event struct{ To, Hold string }) (string, error) {
+		say := func(text string) error {
+			conn, err := net.Dial("tcp", event.To)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "late %s\n", text)
+			return err
+		}
+		hold, err := net.Dial("tcp", event.Hold)
+		if err != nil {
+			return "", err
+		}
+		if err := say("begun"); err != nil {
+			return "", err
+		}
+		_, _ = hold.Read(make([]byte, 1)) // ends when the test says so
+		return "late", say("done")
+	},
 	// streams calls the server back with what its environment has, as any program with an SDK does.
 	"streams": func(ctx context.Context) ([]string, error) {
-		client := kinesis.New(kinesis.Options{Region: os.Getenv("AWS_REGION"), BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL")),
+		transport := new(http.Transport)
+		if bundle := os.Getenv("AWS_CA_BUNDLE"); bundle != "" { // which the SDK's configuration would do
+			pem, err := os.ReadFile(bundle)
+			if err != nil {
+				return nil, err
+			}
+			transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+			transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
+		}
+		client := kinesis.New(kinesis.Options{Region: os.Getenv("AWS_REGION"), BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL")), HTTPClient: &http.Client{Transport: transport},
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}, nil
 			})})

@@ -1,12 +1,17 @@
 package lambda
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -108,6 +113,56 @@ func TestFaults(t *testing.T) {
 // A function calls the server back with what its environment has.
 func TestCallsBack(t *testing.T) {
 	s := shared.session(t)
+	s.create("f", "streams", nil)
+	if got := answer[[]string](s, s.call("f", `{}`)); !slices.Equal(got, []string{"made-by-a-function"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// A function goes on when its caller leaves.
+func TestCallerLeaves(t *testing.T) {
+	s := shared.session(t)
+	s.create("f", "late", nil)
+	l := listen(t)
+	hold, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	defer hold.Close()
+	ctx, leave := context.WithCancel(s.ctx)
+	gone := make(chan error, 1)
+	go func() {
+		_, err := s.Invoke(ctx, &sdk.InvokeInput{FunctionName: aws.String("f"), Payload: fmt.Appendf(nil, `{"To":%q,"Hold":%q}`, l.Addr(), hold.Addr())})
+		gone <- err
+	}()
+	held, err := hold.Accept()
+	s.must(err)
+	if _, text := l.next(s); text != "begun" {
+		t.Fatalf("heard %q", text)
+	}
+	leave()
+	if err := <-gone; err == nil {
+		t.Error("the caller did not leave")
+	}
+	s.create("other", "echo", nil) // the server has had time to notice
+	answer[echoed](s, s.call("other", `{}`))
+	s.must(held.Close())
+	if _, text := l.next(s); text != "done" {
+		t.Errorf("heard %q", text)
+	}
+}
+
+// A server that speaks TLS alone is trusted by its functions, which may not look into the data directory.
+func TestCallsBackOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	server := startFor(t, node.Config{Dev: true, DataDir: dir, TLSListen: "127.0.0.1:0"})
+	pem, err := os.ReadFile(filepath.Join(dir, "tls", "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}
+	transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
+	t.Cleanup(transport.CloseIdleConnections)
+	account := nextAccount()
+	s := &session{Client: over(transport, "https://"+server.node.TLSAddr(), account, "any"), t: t, ctx: t.Context(), server: server, account: account}
 	s.create("f", "streams", nil)
 	if got := answer[[]string](s, s.call("f", `{}`)); !slices.Equal(got, []string{"made-by-a-function"}) {
 		t.Errorf("%v", got)

@@ -104,7 +104,10 @@ func copySelf(dir string) error {
 type server struct{ node *node.Node }
 
 func start(config node.Config) (*server, error) {
-	config.Listen, config.ConsoleListen = "127.0.0.1:0", "127.0.0.1:0"
+	config.ConsoleListen = "127.0.0.1:0"
+	if config.TLSListen == "" {
+		config.Listen = "127.0.0.1:0"
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -166,6 +169,10 @@ func (s *server) session(t *testing.T) *session {
 func client(t *testing.T, endpoint, key, secret string) *sdk.Client {
 	transport := new(http.Transport)
 	t.Cleanup(transport.CloseIdleConnections)
+	return over(transport, endpoint, key, secret)
+}
+
+func over(transport *http.Transport, endpoint, key, secret string) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(endpoint), HTTPClient: &http.Client{Transport: transport}, Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {

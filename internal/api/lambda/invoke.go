@@ -11,8 +11,9 @@ import (
 
 // Invoke runs a function and waits for its answer (RequestResponse), takes an event that nobody waits for (Event), or says whether it would (DryRun).
 //
-// Source: API_Invoke, "How Lambda handles errors and retries with asynchronous invocation" (read 2026-11). Shown by: TestInvoke, TestEvents, TestFaults in test/lambda.
+// Source: API_Invoke, "How Lambda handles errors and retries with asynchronous invocation" (read 2026-11). Shown by: TestInvoke, TestEvents, TestFaults, TestCallerLeaves in test/lambda.
 // An error of the function is status 200 with X-Amz-Function-Error.
+// A client that goes away does not end the function.
 // Differs: FunctionError is Unhandled, whichever way the function failed; durable executions and tenants are refused. An invocation of a function that is Pending waits until
 // it is not. One that the machine has no process for waits for one, where AWS has more machines.
 func (a *API) invoke(c *edge.Call, in *shapes.InvocationRequest) (*shapes.InvocationResponse, error) {
@@ -42,6 +43,8 @@ func (a *API) invoke(c *edge.Call, in *shapes.InvocationRequest) (*shapes.Invoca
 		c.Writer.Header().Set("X-Amzn-Requestid", id) // the id that the function sees
 		return &shapes.InvocationResponse{StatusCode: ptr(int32(202))}, nil
 	}
+	r.Payload = append([]byte(nil), r.Payload...) // the call's memory is used again when its client leaves, and the function goes on
+	r.Leave = true
 	result, err := a.functions.Invoke(c.Ctx, r)
 	if err != nil {
 		return nil, err
