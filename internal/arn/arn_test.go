@@ -84,6 +84,33 @@ func TestNotAStreamNotAConsumer(t *testing.T) {
 	}
 }
 
+func TestFunction(t *testing.T) {
+	f := arn.Function("us-east-1", "123456789012", "tolls", "")
+	if want := "arn:aws:lambda:us-east-1:123456789012:function:tolls"; f.String() != want {
+		t.Errorf("%s, want %s", f, want)
+	}
+	for qualifier, text := range map[string]string{"": f.String(), "$LATEST": f.String() + ":$LATEST", "3": f.String() + ":3", "live": f.String() + ":live"} {
+		a, err := arn.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, q, err := a.FunctionName(); name != "tolls" || q != qualifier || err != nil || arn.Function(a.Region, a.Account, name, q) != a {
+			t.Errorf("%s: %q, %q, %v", text, name, q, err)
+		}
+	}
+	const account = "arn:aws:lambda:us-east-1:123456789012:"
+	for _, text := range []string{account + "function:", account + "function:a:", account + "function:a:b:c", account + "layer:a", account + "function:a b",
+		account + "function:" + strings.Repeat("x", 65), "arn:aws:lambda::123456789012:function:a", "arn:aws:kinesis:us-east-1:123456789012:function:a"} {
+		a, err := arn.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, _, err := a.FunctionName(); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s is function %q, %v", text, name, err)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("arn:aws:kinesis:us-east-1:000000000000:stream/tolls")
 	f.Add("arn:aws:kinesis:us-east-1:000000000000:stream/tolls/consumer/c:1")

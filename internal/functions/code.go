@@ -37,9 +37,11 @@ func openCodes(fs vfs.FS, dir string) (*codes, error) {
 	if err := fs.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	parent := path.Dir(dir)
-	if err := fs.SyncDir(parent); err != nil {
-		return nil, err
+	for at := dir; at != "."; { // nothing in a directory is durable while its own name is not
+		at = path.Dir(at)
+		if err := fs.SyncDir(at); err != nil {
+			return nil, err
+		}
 	}
 	return &codes{fs: fs, dir: dir, held: map[string]int{}}, nil
 }
