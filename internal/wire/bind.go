@@ -263,7 +263,7 @@ func (b *binder) timestamp(shape *Shape, kind Kind, into reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	at, err := parseTime(shape.TimestampFormat, string(text))
+	at, err := ParseTime(shape.TimestampFormat, string(text))
 	if err != nil {
 		return SerializationError("'" + Excerpt(string(text)) + "' can not be converted to milliseconds since epoch")
 	}

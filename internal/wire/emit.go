@@ -70,7 +70,7 @@ func emitValue(sink Sink, shape *Shape, v reflect.Value) {
 		at := v.Interface().(time.Time)
 		switch shape.TimestampFormat {
 		case TimestampISO8601, TimestampRFC822:
-			sink.Text(formatTime(shape.TimestampFormat, at))
+			sink.Text(FormatTime(shape.TimestampFormat, at))
 		default:
 			sink.Time(at)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/weir-stream/weir/internal/wire"
 	"github.com/weir-stream/weir/internal/wire/cborproto"
 	"github.com/weir-stream/weir/internal/wire/jsonproto"
+	"github.com/weir-stream/weir/internal/wire/shapes/cloudwatch"
 	"github.com/weir-stream/weir/internal/wire/shapes/dynamodb"
 	"github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
 	"github.com/weir-stream/weir/internal/wire/shapes/kinesis"
@@ -21,7 +22,7 @@ import (
 var seed = flag.Uint64("seed", 0, "seed of the random values; 0 for a new one")
 
 // services are all generated tables.
-var services = []*wire.Service{kinesis.Service, dynamodb.Service, dynamodbstreams.Service, lambda.Service}
+var services = []*wire.Service{kinesis.Service, dynamodb.Service, dynamodbstreams.Service, lambda.Service, cloudwatch.Service}
 
 // eachShape calls f with every input, output, event and error of every operation, and a new value of it.
 func eachShape(t *testing.T, f func(t *testing.T, shape *wire.Shape, newValue func() any)) {
