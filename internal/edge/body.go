@@ -37,7 +37,7 @@ func (c *Call) readBody() refusal {
 		c.Body = c.buf[:0]
 		return refusal{}
 	}
-	if s, ok := inner(c.service).(BodySizer); ok {
+	if s, ok := as[BodySizer](c.service); ok {
 		limit = max(limit, s.BodyBytesMax())
 	}
 	if announced > limit {

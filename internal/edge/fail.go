@@ -58,7 +58,7 @@ func (c *Call) Fail(status int, code, message string) {
 	case c.service == nil:
 		b = appendCoralError(b, code, message)
 	default:
-		if r, ok := inner(c.service).(Refuser); ok {
+		if r, ok := as[Refuser](c.service); ok {
 			r.Refuse(c, status, code, message)
 			return
 		}
@@ -72,10 +72,11 @@ func (c *Call) Fail(status int, code, message string) {
 	c.Reply(status, c.Protocol.ContentType(), b)
 }
 
-// UnknownOperation answers that the service has no such operation, as AWS does: without a message.
+// UnknownOperation answers that the service has no such operation, as AWS does: without a message. The query protocol's InvalidAction has status 400 ("Common Error Types"),
+// RPC v2 asks for 404 (Smithy 2.0).
 func (c *Call) UnknownOperation() {
 	status := http.StatusBadRequest
-	if c.Protocol == REST || c.Protocol == Query {
+	if c.Protocol == REST || c.Protocol == RPCv2CBOR {
 		status = http.StatusNotFound
 	}
 	c.Fail(status, CodeUnknownOperation, "")

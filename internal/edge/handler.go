@@ -43,11 +43,12 @@ func (c *Call) handle() {
 		c.Region = c.claim.Region
 	}
 	found := c.edge.router.route(c, c.claim.Service, c.edge.options.Auth.Verifies())
+	zipped := false
 	if found.code == "" && c.Protocol != REST {
-		found = refuseEncoding(r.Header)
+		zipped, found = c.encoding(r.Header)
 	}
 	streams := false
-	if taker, some := inner(c.service).(StreamTaker); found.code == "" && some {
+	if taker, some := as[StreamTaker](c.service); found.code == "" && some {
 		streams = c.Protocol == REST && taker.TakesStream(r)
 	}
 	switch {
@@ -70,6 +71,12 @@ func (c *Call) handle() {
 		return
 	}
 	c.Identity, c.Account = who, who.Account
+	if zipped { // what is signed is the body as it was sent
+		if found = c.unzip(); found.code != "" {
+			c.answer(found)
+			return
+		}
+	}
 	if c.Protocol == Query {
 		c.Operation = formAction(c.Body, r.URL.RawQuery)
 	}
@@ -113,18 +120,22 @@ func (c *Call) denied(err error) {
 	c.Fail(http.StatusInternalServerError, CodeInternal, "")
 }
 
-// refuseEncoding refuses compressed bodies by name. A REST service sees Content-Encoding itself: to S3 it is part of the object.
-func refuseEncoding(h http.Header) refusal {
+// encoding says whether the body is to be unpacked, and refuses by name what its service does not take. A REST service sees Content-Encoding itself: to S3 it is part of the object.
+func (c *Call) encoding(h http.Header) (zipped bool, found refusal) {
 	for _, value := range h["Content-Encoding"] {
 		for token := range strings.SplitSeq(value, ",") {
-			switch token = strings.ToLower(strings.TrimSpace(token)); token {
-			case "", "identity", "aws-chunked":
+			token = strings.ToLower(strings.TrimSpace(token))
+			_, takes := as[GzipTaker](c.service)
+			switch {
+			case token == "", token == "identity", token == "aws-chunked":
+			case token == "gzip" && takes && !zipped:
+				zipped = true
 			default:
-				return refusal{status: http.StatusBadRequest, code: CodeMalformed, message: "Content-Encoding " + token + " is not supported."}
+				return false, refusal{status: http.StatusBadRequest, code: CodeMalformed, message: "Content-Encoding " + token + " is not supported."}
 			}
 		}
 	}
-	return refusal{}
+	return zipped, refusal{}
 }
 
 // newCall takes a call from the pool, or makes one, and gives it what every request has.

@@ -109,7 +109,7 @@ func (rt *router) routeRPC(c *Call, scope string, strict bool) refusal {
 // routeQuery is for the query protocol: the scope says whose a request is.
 func (rt *router) routeQuery(c *Call, scope string) bool {
 	for _, s := range rt.byName[scope] {
-		if _, ok := inner(s).(QuerySpeaker); ok {
+		if _, ok := as[QuerySpeaker](s); ok {
 			c.Protocol = Query
 			c.assign(s, "")
 			return true
@@ -128,14 +128,14 @@ func (rt *router) routePath(c *Call, scope string) bool {
 	}
 	for _, s := range candidates {
 		// A signature for the one service of its name says enough.
-		if m, ok := inner(s).(PathMatcher); ok && (scope != "" && len(rt.byName[scope]) == 1 || m.MatchPath(method, path)) {
+		if m, ok := as[PathMatcher](s); ok && (scope != "" && len(rt.byName[scope]) == 1 || m.MatchPath(method, path)) {
 			c.assign(s, "")
 			return true
 		}
 	}
 	for _, s := range rt.byName[scope] {
-		_, byPath := inner(s).(PathMatcher)
-		_, byQuery := inner(s).(QuerySpeaker)
+		_, byPath := as[PathMatcher](s)
+		_, byQuery := as[QuerySpeaker](s)
 		if !byPath && !byQuery && s.TargetPrefix() == "" {
 			c.assign(s, "")
 			return true

@@ -1,6 +1,8 @@
 package edge_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -168,6 +170,64 @@ func TestEncodings(t *testing.T) {
 		}
 	}
 }
+
+// A service whose clients compress says how much a body may unpack to. What stands before a service takes nothing away from it.
+func TestGzip(t *testing.T) {
+	pack := func(body string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	const max = 100_000 // more than is read without asking for room
+	h := handler(t, edge.Options{Services: []edge.Service{before{gzipService{queryService{service{"monitoring", "Granite", describe}}, max}}}})
+	unpackable := `{"__type":"MalformedHttpRequestException","message":"The request's body is not what its Content-Encoding says."}`
+	for _, row := range []struct {
+		name, encoding, media, body, want string
+	}{
+		{"json", "gzip", "application/x-amz-json-1.0", pack("plain"), "monitoring X json-1.0 000000000000 us-east-1 [plain]"},
+		{"upper case", "GZIP", "application/x-amz-json-1.0", pack("plain"), "monitoring X json-1.0 000000000000 us-east-1 [plain]"},
+		{"query", "gzip", "application/x-www-form-urlencoded", pack("Action=Y"), "monitoring Y query 000000000000 us-east-1 [Action=Y]"},
+		{"empty", "gzip", "application/x-amz-json-1.0", pack(""), "monitoring X json-1.0 000000000000 us-east-1 []"},
+		{"largest", "gzip", "application/x-amz-json-1.0", pack(strings.Repeat("x", max)), "monitoring X json-1.0 000000000000 us-east-1 [" + strings.Repeat("x", max) + "]"},
+		{"too large", "gzip", "application/x-amz-json-1.0", pack(strings.Repeat("x", max+1)), `{"__type":"RequestEntityTooLargeException","message":"The request entity is too large."}`},
+		{"not packed", "gzip", "application/x-amz-json-1.0", "plain", unpackable},
+		{"cut off", "gzip", "application/x-amz-json-1.0", pack("plain")[:20], unpackable},
+		{"twice", "gzip, gzip", "application/x-amz-json-1.0", pack(pack("plain")), `{"__type":"MalformedHttpRequestException","message":"Content-Encoding gzip is not supported."}`},
+		{"another", "br", "application/x-amz-json-1.0", "plain", `{"__type":"MalformedHttpRequestException","message":"Content-Encoding br is not supported."}`},
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(row.body))
+		r.Header = http.Header{"Content-Type": {row.media}, "Content-Encoding": {row.encoding}}
+		if row.name == "query" {
+			r.Header.Set("Authorization", strings.Replace(strings.Replace(signedFor, "SERVICE", "monitoring", 1), "eu-west-1", "us-east-1", 1))
+		} else {
+			r.Header.Set("X-Amz-Target", "Granite.X")
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Body.String() != row.want {
+			t.Errorf("%s: %.300s\nwant %.300s", row.name, w.Body, row.want)
+		}
+	}
+}
+
+// gzipService takes compressed bodies.
+type gzipService struct {
+	queryService
+	most int64
+}
+
+func (s gzipService) GzipBytesMax() int64 { return s.most }
+
+// before stands before a service.
+type before struct{ edge.Service }
+
+func (b before) Unwrap() edge.Service { return b.Service }
 
 // Pages: from anywhere when signatures are checked, from this machine and named origins otherwise.
 func TestCORS(t *testing.T) {

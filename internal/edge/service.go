@@ -20,17 +20,6 @@ type Wrapper interface {
 	Unwrap() Service
 }
 
-// inner is a service without what stands around it.
-func inner(s Service) Service {
-	for {
-		w, wrapped := s.(Wrapper)
-		if !wrapped {
-			return s
-		}
-		s = w.Unwrap()
-	}
-}
-
 // StreamTaker is implemented by REST services that take the bodies of some requests as streams, because they may be larger than memory.
 type StreamTaker interface {
 	// TakesStream says whether the body of a request is read from Call.Stream, instead of being in Call.Body. Nothing of the body has been read,
@@ -54,6 +43,27 @@ type PathMatcher interface {
 type QuerySpeaker interface {
 	// SpeaksQuery marks the service; it is never called.
 	SpeaksQuery()
+}
+
+// GzipTaker is implemented by services whose clients compress what they send, such as CloudWatch. REST services see Content-Encoding themselves.
+type GzipTaker interface {
+	// GzipBytesMax is the largest body after it was unpacked; Options.BodyBytesMax binds beside it.
+	GzipBytesMax() int64
+}
+
+// as finds what a service, or one that it stands before, implements.
+func as[T any](s Service) (T, bool) {
+	for {
+		if found, ok := s.(T); ok {
+			return found, true
+		}
+		w, ok := s.(Wrapper)
+		if !ok {
+			var none T
+			return none, false
+		}
+		s = w.Unwrap()
+	}
 }
 
 // Protocol is how a request's body is laid out, and so how its answer must be.
