@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weir-stream/weir/internal/api/cloudwatch"
 	"github.com/weir-stream/weir/internal/api/dynamodb"
 	"github.com/weir-stream/weir/internal/api/kinesis"
 	"github.com/weir-stream/weir/internal/api/s3"
@@ -34,6 +35,7 @@ import (
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/functions"
+	reported "github.com/weir-stream/weir/internal/metrics"
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams"
@@ -179,8 +181,11 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 		return nil, err
 	}
 	dynamo := dynamodb.New(dynamodb.Options{Tables: n.tables, Clock: now, Audit: auditLog, Secret: secret, Logger: n.logger})
+	clients := reported.New(reported.Options{Clock: now})
+	n.metrics.registry.MustRegister(&reportedMetrics{clients})
 	services := []edge.Service{
 		dynamo, dynamo.Streams(), lambdaAPI,
+		cloudwatch.New(cloudwatch.Options{Metrics: clients, Clock: now, Audit: auditLog, Logger: n.logger}),
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 		s3.New(s3.Options{Store: n.objects, Clock: now, Audit: auditLog, Logger: n.logger}), // last: without a signature it takes what the others leave
 	}

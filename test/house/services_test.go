@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/weir-stream/weir/internal/api/s3"
+	cloudwatch "github.com/weir-stream/weir/internal/wire/shapes/cloudwatch"
 	dynamodb "github.com/weir-stream/weir/internal/wire/shapes/dynamodb"
 	dynamodbstreams "github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
 	kinesis "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
@@ -25,6 +26,7 @@ func TestServiceTablesAreComplete(t *testing.T) {
 		document   string
 		operations []string
 	}{
+		{"docs/aws/cloudwatch.md", slices.Sorted(maps.Keys(cloudwatch.Service.Operations))},
 		{"docs/aws/dynamodb.md", slices.Sorted(maps.Keys(dynamodb.Service.Operations))},
 		{"docs/aws/dynamodbstreams.md", slices.Sorted(maps.Keys(dynamodbstreams.Service.Operations))},
 		{"docs/aws/kinesis.md", slices.Sorted(maps.Keys(kinesis.Service.Operations))},
