@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	cryptorand "crypto/rand"
 	"flag"
 	"fmt"
 	"io"
@@ -54,37 +55,45 @@ type opened struct {
 // open opens and runs a store until stop, which waits for the end.
 func open(t testing.TB, fs vfs.FS, c clock.Clock) (*opened, error) {
 	t.Helper()
-	logs, err := disklog.Open(disklog.Options{FS: fs, Dir: "log", Clock: c, DeviceClock: clock.Real, ThrottleWait: time.Minute})
-	if err != nil {
-		return nil, err
-	}
-	id := commitlog.ID{Member: 1}
-	if err := logs.Create(context.Background(), id, commitlog.Config{}); err != nil {
-		return nil, err
-	}
-	log, err := logs.Open(context.Background(), id)
-	if err != nil {
-		return nil, err
-	}
-	s, err := Open(context.Background(), Options{
-		Log: log, FS: fs, Dir: "objects", Clock: c, Session: rand.Uint64() | 1, Random: strings.NewReader(strings.Repeat("some random text ", 1000)),
-		TestClock: true, SnapshotEvery: 20, Logger: quiet,
-	})
+	o, run, err := assemble(fs, c)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	o := &opened{Store: s, log: logs}
+	go func() { done <- run(ctx) }()
 	o.stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-done
-		_ = logs.Close() // on a broken disk it says so
+		_ = o.log.Close() // on a broken disk it says so
 		return err
 	})
 	t.Cleanup(func() { _ = o.stop() })
 	return o, nil
+}
+
+// assemble opens a store on a file system, and gives what runs it.
+func assemble(fs vfs.FS, c clock.Clock) (*opened, func(context.Context) error, error) {
+	logs, err := disklog.Open(disklog.Options{FS: fs, Dir: "log", Clock: c, DeviceClock: clock.Real, ThrottleWait: time.Minute})
+	if err != nil {
+		return nil, nil, err
+	}
+	id := commitlog.ID{Member: 1}
+	if err := logs.Create(context.Background(), id, commitlog.Config{}); err != nil {
+		return nil, nil, err
+	}
+	log, err := logs.Open(context.Background(), id)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := Open(context.Background(), Options{
+		Log: log, FS: fs, Dir: "objects", Clock: c, Session: rand.Uint64() | 1, Random: cryptorand.Reader,
+		TestClock: true, SnapshotEvery: 20, Logger: quiet,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &opened{Store: s, log: logs}, s.Run, nil
 }
 
 func mustOpen(t testing.TB, fs vfs.FS, c clock.Clock) *opened {
