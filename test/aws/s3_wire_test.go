@@ -242,6 +242,9 @@ func TestS3Errors(t *testing.T) {
 			{"POST", "/" + o.bucket + "?delete", "<Delete>", 400, "MalformedXML", nil},
 			{"POST", "/" + o.bucket + "?delete", "<Delete><Other/></Delete>", 400, "MalformedXML", nil},
 			{"POST", "/" + o.bucket + "?delete", strings.Repeat("<a>", 100), 400, "MalformedXML", nil},
+			{"POST", "/" + o.bucket + "?delete", "<Delete>" + strings.Repeat("<a/>", 100_000) + "</Delete>", 400, "MalformedXML", nil},
+			{"PUT", "/" + o.bucket + "/k", "x", 400, "InvalidArgument", []string{"X-Amz-Meta-A", "\xff"}},
+			{"PUT", "/" + o.bucket + "/k", "x", 400, "InvalidArgument", []string{"Content-Language", "\xff"}},
 			{"POST", "/" + o.bucket + "?delete", "<Delete><Object><Key>k</Key></Object></Delete>", 400, "BadDigest", []string{"Content-Md5", "AAAAAAAAAAAAAAAAAAAAAA=="}},
 			{"PUT", "/" + o.bucket + "?tagging", "<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>", 400, "MalformedXML", nil},
 		} {

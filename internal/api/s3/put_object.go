@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/weir-stream/weir/internal/blob/store"
 )
@@ -157,8 +158,16 @@ func (q *call) meta() (*store.Meta, error) {
 		}
 		suffix = strings.ToLower(suffix)
 		value := strings.Join(values, ",")
+		if !utf8.ValidString(value) {
+			return nil, invalidArgument("Metadata values must be UTF-8.", "x-amz-meta-"+suffix, "")
+		}
 		m.User[suffix] = value
 		user += len(suffix) + len(value)
+	}
+	for _, value := range []string{m.ContentType, m.CacheControl, m.ContentDisposition, m.ContentLanguage, m.Expires, m.ContentEncoding} {
+		if !utf8.ValidString(value) {
+			return nil, invalidArgument("Header values must be UTF-8.", "header", "")
+		}
 	}
 	if user > userBytesMax {
 		return nil, withResource(withResource(newError(http.StatusBadRequest, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size"),

@@ -59,8 +59,12 @@ type element struct {
 	Children []element `xml:",any"`
 }
 
-// depthMax is how deep a document may nest: the deepest of S3 that we read has five levels.
-const depthMax = 16
+// depthMax is how deep a document may nest: the deepest of S3 that we read has five levels. elementsMax is how many elements it may have: ten
+// thousand parts with number, ETag and checksum are forty thousand. In memory an element is larger than in a document.
+const (
+	depthMax    = 16
+	elementsMax = 100_000
+)
 
 // document reads the body, whose root must have a name.
 func (q *call) document(name string) (*element, error) {
@@ -68,7 +72,7 @@ func (q *call) document(name string) (*element, error) {
 		return nil, err
 	}
 	d := xml.NewDecoder(bytes.NewReader(q.Body))
-	depth := 0
+	depth, elements := 0, 0
 	for {
 		token, err := d.Token()
 		if err == io.EOF {
@@ -79,7 +83,8 @@ func (q *call) document(name string) (*element, error) {
 		}
 		switch token.(type) {
 		case xml.StartElement:
-			if depth++; depth > depthMax {
+			elements++
+			if depth++; depth > depthMax || elements > elementsMax {
 				return nil, errMalformed
 			}
 		case xml.EndElement:

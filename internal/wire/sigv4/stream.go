@@ -49,7 +49,7 @@ const streamTrailersMax = 16
 // of the signature is checked. The request must state its payload's hash, or a word for it: S3 requires that of signatures in
 // headers, and presigned URLs imply one. Errors, also those of the Body, are *Error, or what reading body gives.
 func (v *Verifier) VerifyStream(r *http.Request, a *Auth, from *KeyState, body io.Reader, now time.Time) (*Body, error) {
-	if a.PayloadHash == "" && !a.Presigned {
+	if a.PayloadHash == "" && !(a.Presigned && IsS3(a.Service)) {
 		return nil, invalid("Missing required header for this request: x-amz-content-sha256")
 	}
 	hash, _ := a.payloadHash(nil)

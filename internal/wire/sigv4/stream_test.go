@@ -117,6 +117,10 @@ func TestStreamedHash(t *testing.T) {
 	if _, err := io.ReadAll(sigv4.StreamUnsigned(r, &a, iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("a connection that broke: %v", err)
 	}
+	presigned := asked{method: "PUT", url: "http://example.com/k", service: "lambda", body: "content", presign: true}
+	if _, _, err := verifyStream(presigned.wire(t), signedAt, atOnce); code(err) != sigv4.CodeInvalid {
+		t.Errorf("a presigned URL of another service, whose body would be unsigned: %v", err)
+	}
 	plain := asked{method: "POST", url: "http://example.com/", service: "kinesis", body: "content"}
 	if _, _, err := verifyStream(plain.wire(t), signedAt, atOnce); code(err) != sigv4.CodeInvalid {
 		t.Errorf("without x-amz-content-sha256: %v", err)
