@@ -220,14 +220,14 @@ func TestLifecycle(t *testing.T) {
 	if err := put(
 		types.LifecycleRule{ID: aws.String("tmp"), Status: "Enabled", Filter: &types.LifecycleRuleFilter{Prefix: aws.String("tmp/")}, Expiration: days(1)},
 		types.LifecycleRule{ID: aws.String("tagged"), Status: "Enabled", Filter: &types.LifecycleRuleFilter{And: &types.LifecycleRuleAndOperator{Prefix: aws.String("t/"), Tags: []types.Tag{{Key: aws.String("go"), Value: aws.String("yes")}}, ObjectSizeGreaterThan: aws.Int64(3)}}, Expiration: days(2)},
-		types.LifecycleRule{ID: aws.String("dated"), Status: "Enabled", Prefix: aws.String("d/"), Expiration: &types.LifecycleExpiration{Date: aws.Time(time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC))}},
+		types.LifecycleRule{ID: aws.String("dated"), Status: "Enabled", Prefix: aws.String("d/"), Expiration: &types.LifecycleExpiration{Date: aws.Time(time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC))}}, //nolint:staticcheck // the old element is still in use
 		types.LifecycleRule{ID: aws.String("uploads"), Status: "Enabled", Filter: &types.LifecycleRuleFilter{}, AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(3)}},
 		types.LifecycleRule{ID: aws.String("off"), Status: "Disabled", Filter: &types.LifecycleRuleFilter{}, Expiration: days(1)},
 	); err != nil {
 		t.Fatal(err)
 	}
 	back := got(o.GetBucketLifecycleConfiguration(o.ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &o.bucket}))(t)
-	if r := back.Rules; len(r) != 5 || *r[0].Filter.Prefix != "tmp/" || *r[1].Filter.And.Tags[0].Key != "go" || *r[1].Filter.And.ObjectSizeGreaterThan != 3 || *r[2].Prefix != "d/" ||
+	if r := back.Rules; len(r) != 5 || *r[0].Filter.Prefix != "tmp/" || *r[1].Filter.And.Tags[0].Key != "go" || *r[1].Filter.And.ObjectSizeGreaterThan != 3 || *r[2].Prefix != "d/" || //nolint:staticcheck // as above
 		r[2].Expiration.Date.Day() != 19 || *r[3].AbortIncompleteMultipartUpload.DaysAfterInitiation != 3 || r[4].Status != "Disabled" || back.TransitionDefaultMinimumObjectSize != "all_storage_classes_128K" {
 		t.Errorf("%+v", back)
 	}

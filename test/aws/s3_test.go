@@ -548,11 +548,13 @@ func TestTagging(t *testing.T) {
 func TestManagers(t *testing.T) {
 	everyS3Transport(t, func(o *objects) {
 		body := bytes.Repeat([]byte("0123456789abcdef"), 11<<20/16)
+		//nolint:staticcheck // deprecated this year, and in most programs that there are
 		up := got(manager.NewUploader(o.Client).Upload(o.ctx, &s3.PutObjectInput{Bucket: &o.bucket, Key: aws.String("large"), Body: bytes.NewReader(body)}))(o.t)
 		if !strings.HasSuffix(*up.ETag, `-3"`) {
 			o.t.Errorf("ETag %s", *up.ETag)
 		}
 		buffer := manager.NewWriteAtBuffer(nil)
+		//nolint:staticcheck // likewise
 		if n, err := manager.NewDownloader(o.Client).Download(o.ctx, buffer, &s3.GetObjectInput{Bucket: &o.bucket, Key: aws.String("large")}); err != nil || n != int64(len(body)) || !bytes.Equal(buffer.Bytes(), body) {
 			o.t.Errorf("%d bytes, %v", n, err)
 		}

@@ -114,7 +114,7 @@ func (q *call) digest(ctx context.Context, bucket string, source *store.Object, 
 	if err != nil {
 		return "", store.Checksum{}, err
 	}
-	defer r.Close() // only read
+	defer func() { _ = r.Close() }() // only read
 	sums := []hash.Hash{md5.New()}
 	if algorithm != "" {
 		sums = append(sums, algorithm.New())

@@ -26,7 +26,7 @@ func (q *call) getObject() error {
 	if err != nil {
 		return err
 	}
-	defer r.Close() // only read
+	defer func() { _ = r.Close() }() // only read
 	status, offset, length, err := q.describe(r.Object)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func (q *call) createMultipartUpload() error {
 	if err != nil {
 		return err
 	}
-	composite := false
+	var composite bool
 	switch kind := strings.ToUpper(q.header.Get("X-Amz-Checksum-Type")); {
 	case kind != "" && algorithm == "":
 		return invalidRequest("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -169,7 +169,7 @@ func (q *call) uploadPartCopy() error {
 	if err != nil {
 		return err
 	}
-	defer r.Close() // only read
+	defer func() { _ = r.Close() }() // only read
 	offset, length := int64(0), r.Object.Size
 	if text := q.header.Get("X-Amz-Copy-Source-Range"); text != "" {
 		var partial, satisfiable bool

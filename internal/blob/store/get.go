@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"hash/crc32"
 	"io"
 
@@ -66,7 +67,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	p = p[:min(int64(len(p)), g.Size-r.at, r.left)]
 	n, err := r.file.ReadAt(p, r.at)
 	if n < len(p) {
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			err = fault.New(fault.Corrupt, "%s ends at %d instead of %d", r.store.files.name(g.File), r.at+int64(n), g.Size)
 		}
 		return 0, err

@@ -46,7 +46,8 @@ func (s *Store) Write(ctx context.Context, body io.Reader, o WriteOptions) (_ *C
 	defer buffers.Put(buffer)
 	d := newDigests(o.Algorithms)
 	n, bodyErr := fill(body, buffer[:])
-	if bodyErr != nil && bodyErr != io.EOF {
+	whole := errors.Is(bodyErr, io.EOF)
+	if bodyErr != nil && !whole {
 		return nil, bodyErr
 	}
 	d.add(buffer[:n])
@@ -54,7 +55,6 @@ func (s *Store) Write(ctx context.Context, body io.Reader, o WriteOptions) (_ *C
 		c := d.content(0, 0)
 		return c, o.check(c)
 	}
-	whole := bodyErr == io.EOF
 	if whole { // a small body can be looked at before anything is written
 		if err := o.check(d.content(0, int64(n))); err != nil {
 			return nil, err
@@ -82,8 +82,9 @@ func (s *Store) Write(ctx context.Context, body io.Reader, o WriteOptions) (_ *C
 	if err := w.write(buffer[:n]); err != nil {
 		return nil, err
 	}
-	for bodyErr != io.EOF {
-		if n, bodyErr = fill(body, buffer[:]); bodyErr != nil && bodyErr != io.EOF {
+	for ended := whole; !ended; {
+		n, bodyErr := fill(body, buffer[:])
+		if ended = errors.Is(bodyErr, io.EOF); bodyErr != nil && !ended {
 			return nil, bodyErr
 		}
 		d.add(buffer[:n])
