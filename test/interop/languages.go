@@ -36,7 +36,7 @@ var languages = []language{
 			python := filepath.Join(p.cache, "python", "bin", "python")
 			var scripts []*exec.Cmd
 			for _, name := range []string{
-				"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py", "cli_objects.py", "boto_objects.py", "cli_functions.py", "boto_functions.py",
+				"cli.py", "cli_reshard.py", "boto.py", "boto_reshard.py", "cli_objects.py", "boto_objects.py", "cli_functions.py", "boto_functions.py", "boto_tables.py",
 			} {
 				scripts = append(scripts, script(nil, python, "-B", filepath.Join(p.source, "python", name)))
 			}
