@@ -168,14 +168,19 @@ func Make(ctx context.Context, target Target, source Source, o Options) (out Out
 	return out, err
 }
 
+// snapshotDirs are the folders of snapshots, and what these call their logs.
+var snapshotDirs = map[string]string{
+	datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName, datadir.Checkpoints: datadir.CheckpointsName, datadir.Mappings: datadir.MappingsName,
+}
+
 // immutable says whether a file is never written to once it is there.
 func immutable(name string) bool {
-	for _, prefix := range []string{datadir.Log + "/segment-", datadir.Control + "/snapshot-", datadir.FunctionsCatalog + "/snapshot-", datadir.FunctionsCode + "/"} {
-		if strings.HasPrefix(name, prefix) {
+	for dir := range snapshotDirs {
+		if strings.HasPrefix(name, dir+"/snapshot-") {
 			return true
 		}
 	}
-	return false
+	return strings.HasPrefix(name, datadir.Log+"/segment-") || strings.HasPrefix(name, datadir.FunctionsCode+"/")
 }
 
 // sourceFile is a file that goes into a backup.
@@ -196,7 +201,7 @@ func pathsOf(source Source, masterKeys bool) ([]sourceFile, error) {
 	for _, name := range names {
 		files = append(files, sourceFile{fs: source.Files, path: path.Join(datadir.Log, name)})
 	}
-	for dir, log := range map[string]string{datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName} {
+	for dir, log := range snapshotDirs {
 		snapshots, err := fold.Snapshots(source.Files, dir, log)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err

@@ -7,18 +7,20 @@ package datadir
 
 // Names in a data directory.
 const (
-	Log        = "log"              // every stream's records and the control log: commitlog/disklog
-	Control    = "control"          // snapshots of the catalog: fold
-	Tables     = "tables"           // what is in tables, and what there are, in a directory for each account and region: tables
-	Keys       = "keys.json"        // access keys: auth
-	Secret     = "secret"           // 32 bytes that sign iterators and page tokens
-	TLS        = "tls"              // the server's authority and certificate: edge
-	MasterKeys = "master-keys.json" // master keys of encrypted streams, unless the configuration puts them elsewhere: envelope
-	Objects    = "objects"          // buckets and objects: blob/store
-	Audit      = "audit"            // the audit log, a file a day: audit
-	Functions  = "functions"        // functions' code, and snapshots of what exists: functions
-	Quarantine = "quarantine"       // what repairs took out of use, a directory each
-	Pins       = "pins"             // what a backup that is under way holds on to: see backup
+	Log         = "log"              // every stream's records and the control log: commitlog/disklog
+	Control     = "control"          // snapshots of the catalog: fold
+	Tables      = "tables"           // what is in tables, and what there are, in a directory for each account and region: tables
+	Keys        = "keys.json"        // access keys: auth
+	Secret      = "secret"           // 32 bytes that sign iterators and page tokens
+	TLS         = "tls"              // the server's authority and certificate: edge
+	MasterKeys  = "master-keys.json" // master keys of encrypted streams, unless the configuration puts them elsewhere: envelope
+	Objects     = "objects"          // buckets and objects: blob/store
+	Audit       = "audit"            // the audit log, a file a day: audit
+	Checkpoints = "checkpoints"      // snapshots of how far the server's own consumers have come: readers
+	Mappings    = "mappings"         // snapshots of the event source mappings: functions/mapping
+	Functions   = "functions"        // functions' code, and snapshots of what exists: functions
+	Quarantine  = "quarantine"       // what repairs took out of use, a directory each
+	Pins        = "pins"             // what a backup that is under way holds on to: see backup
 )
 
 // Folders of Functions, and what the snapshots in the first call their log.
@@ -26,6 +28,12 @@ const (
 	FunctionsCatalog = Functions + "/catalog" // snapshots: fold
 	FunctionsCode    = Functions + "/code"    // zip files by their SHA-256
 	FunctionsName    = "functions"
+)
+
+// What the snapshots in Checkpoints and Mappings call their logs.
+const (
+	CheckpointsName = "checkpoints"
+	MappingsName    = "mappings"
 )
 
 // SecretBytes is the size of Secret.

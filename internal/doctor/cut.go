@@ -80,8 +80,10 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 			return err
 		}
 	}
-	if err := x.cutFunctions(ctx, millis); err != nil {
-		return err
+	for _, part := range folds {
+		if err := x.cutSnapshots(ctx, part, millis); err != nil {
+			return err
+		}
 	}
 	return x.image.Cut(ctx, millis, logs, buried)
 }
@@ -96,19 +98,30 @@ func (x *Examination) systemLogs() (ids []commitlog.ID) {
 	return ids
 }
 
-// functionsLog is the log of functions' commands.
-var functionsLog = commitlog.ID{Member: 2}
+// aFold is a part of the server that keeps snapshots of what its log comes to.
+type aFold struct {
+	log       commitlog.ID
+	dir, name string // of the snapshots, and what they call the log
+	what      string
+}
 
-// cutFunctions removes the snapshots of which functions exist that are of a later moment.
-func (x *Examination) cutFunctions(ctx context.Context, millis int64) error {
-	log, err := x.image.Log(functionsLog)
+// folds are those whose snapshots are cut with their logs, the catalog apart.
+var folds = []aFold{
+	{commitlog.ID{Member: 2}, datadir.FunctionsCatalog, datadir.FunctionsName, "commands of functions"},
+	{commitlog.ID{Member: 4}, datadir.Checkpoints, datadir.CheckpointsName, "checkpoints of consumers"},
+	{commitlog.ID{Member: 5}, datadir.Mappings, datadir.MappingsName, "commands of event source mappings"},
+}
+
+// cutSnapshots removes the snapshots of a fold that are of a later moment.
+func (x *Examination) cutSnapshots(ctx context.Context, part aFold, millis int64) error {
+	log, err := x.image.Log(part.log)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	files, err := fold.Snapshots(x.options.FS, datadir.FunctionsCatalog, datadir.FunctionsName)
+	files, err := fold.Snapshots(x.options.FS, part.dir, part.name)
 	if len(files) == 0 || fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -125,14 +138,14 @@ func (x *Examination) cutFunctions(ctx context.Context, millis int64) error {
 			reached = reached || file.Err == nil && file.Next >= bounds.First
 			continue
 		}
-		if err := x.options.FS.Remove(path.Join(datadir.FunctionsCatalog, file.Name)); err != nil {
+		if err := x.options.FS.Remove(path.Join(part.dir, file.Name)); err != nil {
 			return err
 		}
 	}
 	if !reached {
-		return fault.New(fault.Trimmed, "the commands of functions that are left begin later")
+		return fault.New(fault.Trimmed, "the %s that are left begin later", part.what)
 	}
-	return x.options.FS.SyncDir(datadir.FunctionsCatalog)
+	return x.options.FS.SyncDir(part.dir)
 }
 
 // endAt is where a log ended at a moment: before the first record of a later millisecond.

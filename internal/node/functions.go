@@ -67,7 +67,10 @@ func (n *Node) openFunctions(ctx context.Context, fs vfs.FS, now clock.Clock, ke
 		return nil, fault.Wrap(err, "functions")
 	}
 	n.metrics.watchFunctions(n.functions, pool)
-	return lambda.New(lambda.Options{Functions: n.functions, Clock: now, Audit: auditLog, Logger: n.logger, Architecture: architecture()}), nil
+	if err := n.openMappings(ctx, fs, now); err != nil {
+		return nil, err
+	}
+	return lambda.New(lambda.Options{Functions: n.functions, Mappings: n.mappings, Clock: now, Audit: auditLog, Logger: n.logger, Architecture: architecture()}), nil
 }
 
 // architecture is the machine's, as Lambda calls it.

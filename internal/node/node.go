@@ -35,9 +35,11 @@ import (
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/functions"
+	"github.com/weir-stream/weir/internal/functions/mapping"
 	reported "github.com/weir-stream/weir/internal/metrics"
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/quota/meter"
+	"github.com/weir-stream/weir/internal/readers"
 	"github.com/weir-stream/weir/internal/streams"
 	"github.com/weir-stream/weir/internal/streams/elastic"
 	"github.com/weir-stream/weir/internal/tables"
@@ -56,6 +58,9 @@ var controlLog = commitlog.ID{}
 
 // consoleDrain is how long a look at the console may take when the node stops.
 const consoleDrain = time.Second
+
+// invocationDrain is how long functions that were given records of a stream may take to end when the node stops. Records of those that take longer are given again after the restart.
+const invocationDrain = 10 * time.Second
 
 // Node is a running server.
 type Node struct {
@@ -77,6 +82,8 @@ type Node struct {
 	scaler       *elastic.Scaler
 	functions    *functions.Functions
 	functionsDir string // of the machine; empty when functions cannot run here
+	mappings     *mapping.Engine
+	consumed     *readers.Checkpoints
 	calls        inFlight
 	edge         *edge.Edge
 	console      net.Listener // nil when off
@@ -337,6 +344,8 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 	n.rest.Go(func() { n.ended(restCtx, "tables", n.tables.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "scaling", n.scaler.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "functions", n.functions.Run(restCtx)) })
+	n.rest.Go(func() { n.ended(restCtx, "checkpoints", n.consumed.Run(restCtx)) })
+	n.rest.Go(func() { n.ended(restCtx, "event source mappings", n.mappings.Run(restCtx)) })
 	if auditLog != nil {
 		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })
 	}
@@ -391,6 +400,9 @@ func (n *Node) shutdown() {
 	n.stop.Do(func() {
 		n.stopEdge()
 		<-n.edgeDone
+		halt, cancel := context.WithTimeout(context.Background(), invocationDrain)
+		n.mappings.Halt(halt)
+		cancel()
 		n.stopRest()
 		n.rest.Wait()
 		if err := n.close(); err != nil {

@@ -90,7 +90,11 @@ func (p *pins) take() (same bool, err error) {
 		return false, err
 	}
 	logs := path.Join(pinName, datadir.Log)
-	for _, dir := range []string{logs, path.Join(pinName, datadir.Control), path.Join(pinName, datadir.FunctionsCatalog), path.Join(pinName, datadir.FunctionsCode)} {
+	dirs := []string{logs, path.Join(pinName, datadir.FunctionsCode)}
+	for dir := range snapshotDirs {
+		dirs = append(dirs, path.Join(pinName, dir))
+	}
+	for _, dir := range dirs {
 		if err := p.fs.MkdirAll(dir); err != nil {
 			return false, err
 		}
@@ -128,7 +132,9 @@ func (p *pins) take() (same bool, err error) {
 }
 
 // snapshotDirs are the folders of snapshots, and what these call their logs.
-var snapshotDirs = map[string]string{datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName}
+var snapshotDirs = map[string]string{
+	datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName, datadir.Checkpoints: datadir.CheckpointsName, datadir.Mappings: datadir.MappingsName,
+}
 
 // snapshotsIn is the snapshots in a folder, which need not be there.
 func snapshotsIn(fs vfs.FS, dir, log string) ([]fold.SnapshotFile, error) {

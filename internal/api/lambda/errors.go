@@ -47,6 +47,8 @@ func (a *API) fail(c *edge.Call, err error) {
 		}
 	case kind == fault.Invalid && c.Operation == "Invoke":
 		code = shapes.CodeInvalidRequestContentException
+	case kind == fault.WrongState && isMapping(c.Operation):
+		code = shapes.CodeResourceInUseException
 	case kind == fault.Full:
 		message = "The disk is full: nothing can be written until there is room again."
 	case !known:

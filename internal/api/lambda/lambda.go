@@ -12,13 +12,15 @@ import (
 	"github.com/weir-stream/weir/internal/audit"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/functions"
+	"github.com/weir-stream/weir/internal/functions/mapping"
 	"github.com/weir-stream/weir/internal/wire/restjson"
 	shapes "github.com/weir-stream/weir/internal/wire/shapes/lambda"
 )
 
-// Options is what the API works with. Functions and Clock are required.
+// Options is what the API works with. Functions, Mappings and Clock are required.
 type Options struct {
 	Functions *functions.Functions
+	Mappings  *mapping.Engine
 	Clock     clock.Clock
 	Audit     *audit.Log   // hears of control calls; nil is nobody
 	Logger    *slog.Logger // hears of failures that are ours. Default slog.Default
@@ -29,6 +31,7 @@ type Options struct {
 // API serves the operations of Lambda. It is an edge.Service and safe for concurrent use.
 type API struct {
 	functions *functions.Functions
+	mappings  *mapping.Engine
 	clock     clock.Clock
 	audit     *audit.Log
 	logger    *slog.Logger
@@ -37,7 +40,7 @@ type API struct {
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{functions: o.Functions, clock: o.Clock, audit: o.Audit, logger: o.Logger, arch: o.Architecture}
+	a := &API{functions: o.Functions, mappings: o.Mappings, clock: o.Clock, audit: o.Audit, logger: o.Logger, arch: o.Architecture}
 	if a.logger == nil {
 		a.logger = slog.Default()
 	}

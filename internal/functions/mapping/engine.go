@@ -241,3 +241,17 @@ func (m machine) Restore(snapshot []byte) error {
 	m.e.publish(c)
 	return nil
 }
+
+// Check says whether an ARN names a stream, or a consumer of one, that is there, and of which kind. Invalid, worded for the customer, when it does not.
+func (e *Engine) Check(ctx context.Context, source string) (Kind, error) {
+	s, err := e.options.Sources.Source(source)
+	if err != nil {
+		return 0, err
+	}
+	if _, _, err := s.Shards(ctx); fault.Is(err, fault.NotFound) {
+		return 0, fault.New(fault.Invalid, "Stream not found: %s", source)
+	} else if err != nil {
+		return 0, err
+	}
+	return s.Kind, nil
+}
