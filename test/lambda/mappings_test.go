@@ -263,3 +263,42 @@ func TestMappingRefusals(t *testing.T) {
 		s.refused(err, row.code, row.text)
 	}
 }
+
+// A server that is killed while a function has records of a stream gives it that batch again after the restart, and no other.
+func TestMappingKilled(t *testing.T) {
+	invoked := make(chan struct{})
+	var once sync.Once
+	g := &given{answer: "{}"}
+	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.ServeHTTP(w, r)
+		g.mu.Lock()
+		n := len(g.batches)
+		g.mu.Unlock()
+		if n == 3 { // it has done its work, and its server dies before it hears so
+			once.Do(func() { close(invoked) })
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(remote.Close)
+	dir, account := t.TempDir(), nextAccount()
+	r := startProcess(t, dir)
+	s := &session{Client: client(t, "http://"+r.addr, account, "any"), t: t, ctx: t.Context(), account: account}
+	s.create("f", "any", func(in *sdk.CreateFunctionInput) {
+		in.Environment = &types.Environment{Variables: map[string]string{"WEIR_FUNCTION_URL": remote.URL}}
+	})
+	_, stream, put := s.stream("s")
+	put("1", "2", "3", "4", "5")
+	created, err := s.CreateEventSourceMapping(s.ctx, &sdk.CreateEventSourceMappingInput{FunctionName: aws.String("f"), EventSourceArn: &stream, StartingPosition: types.EventSourcePositionTrimHorizon, BatchSize: aws.Int32(1)})
+	s.must(err)
+	<-invoked
+	r.kill()
+	r = startProcess(t, dir)
+	s.Client = client(t, "http://"+r.addr, account, "any")
+	s.inState(*created.UUID, "Enabled")
+	eventually(t, "the last record", func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return slices.Contains(g.batches, "5")
+	})
+	g.want(t, "1", "2", "3", "3", "4", "5")
+}
