@@ -217,9 +217,7 @@ func TestParallelization(t *testing.T) {
 	last := map[string]int{}
 	seen := 0
 	for _, text := range w.batches("f") {
-		key, value, _ := strings.Cut(text, "=")
-		var n int
-		fmt.Sscan(value, &n)
+		key, n := split(text)
 		if n < last[key] {
 			t.Errorf("key %s: %d after %d", key, n, last[key])
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	mathrand "math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ type judgement struct {
 
 func split(data string) (key string, n int) {
 	key, value, _ := strings.Cut(data, "=")
-	fmt.Sscan(value, &n)
+	n, _ = strconv.Atoi(value)
 	return key, n
 }
 
