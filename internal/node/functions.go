@@ -95,6 +95,9 @@ func (n *Node) openPool(o *functions.Options) (*sandbox.Pool, error) {
 		o.Cache, s.BootstrapDir = filepath.Join(dir, "code"), filepath.Join(dir, "bootstrap")
 		err := os.Mkdir(o.Cache, 0o755)
 		if err == nil {
+			err = os.Chmod(o.Cache, 0o755) // whatever the umask is
+		}
+		if err == nil {
 			err = sandbox.WriteBootstraps(s.BootstrapDir)
 		}
 		if err != nil {
@@ -212,6 +215,9 @@ func (n *Node) functionsCA() (string, error) {
 	text, err := os.ReadFile(filepath.Join(n.config.DataDir, datadir.TLS, "ca.pem"))
 	if err == nil {
 		err = os.WriteFile(ca, text, 0o644)
+	}
+	if err == nil {
+		err = os.Chmod(ca, 0o644)
 	}
 	return ca, fault.As(fault.Unavailable, err, "certificate for functions")
 }

@@ -17,7 +17,11 @@ var bootstraps embed.FS
 // WriteBootstraps puts the programs that stand between an interpreter and a handler into a directory of the machine, where Options.BootstrapDir points.
 // Everyone may read them: functions may run as somebody else.
 func WriteBootstraps(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // whatever the server's umask is
+	}
+	if err != nil {
 		return fault.As(fault.Unavailable, err, "bootstraps of functions")
 	}
 	entries, err := bootstraps.ReadDir("bootstrap")
@@ -28,6 +32,9 @@ func WriteBootstraps(dir string) error {
 		text, err := bootstraps.ReadFile(path.Join("bootstrap", entry.Name()))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, entry.Name()), text, 0o644)
+		}
+		if err == nil {
+			err = os.Chmod(filepath.Join(dir, entry.Name()), 0o644)
 		}
 		if err != nil {
 			return fault.As(fault.Unavailable, err, "bootstraps of functions")

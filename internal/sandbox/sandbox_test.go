@@ -405,6 +405,7 @@ func zipped(t *testing.T, files map[string]string) []byte {
 }
 
 func TestUnpack(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // a server's umask is no function's matter
 	dir := filepath.Join(t.TempDir(), "code")
 	if err := Unpack(zipped(t, map[string]string{"bootstrap": "x", "a/b/c.txt": "deep"}), dir); err != nil {
 		t.Fatal(err)
@@ -413,6 +414,9 @@ func TestUnpack(t *testing.T) {
 		t.Errorf("%s %v", text, err)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "bootstrap")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "a/b")); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	if err := Unpack(nil, dir); err != nil { // it is there

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -91,18 +92,28 @@ func Unpack(code []byte, dir string) error {
 	return nil
 }
 
-func unpackFile(root *os.Root, file *zip.File, left *int64) error {
-	name := filepath.FromSlash(strings.TrimSuffix(file.Name, "/"))
-	if parent := filepath.Dir(name); parent != "." {
-		if err := root.MkdirAll(parent, 0o755); err != nil {
+// mkdir makes a folder and those above it, open to everyone whatever the server's umask is.
+func mkdir(root *os.Root, name string) error {
+	if err := root.MkdirAll(name, 0o755); err != nil {
+		return fault.As(fault.Invalid, err, "folder")
+	}
+	for ; name != "."; name = filepath.Dir(name) {
+		if err := root.Chmod(name, 0o755); err != nil {
 			return fault.As(fault.Invalid, err, "folder")
 		}
 	}
-	if file.Mode().IsDir() {
-		if err := root.MkdirAll(name, 0o755); err != nil {
-			return fault.As(fault.Invalid, err, "folder")
+	return nil
+}
+
+func unpackFile(root *os.Root, file *zip.File, left *int64) error {
+	name := filepath.FromSlash(strings.TrimSuffix(file.Name, "/"))
+	if parent := filepath.Dir(name); parent != "." {
+		if err := mkdir(root, parent); err != nil {
+			return err
 		}
-		return nil
+	}
+	if file.Mode().IsDir() {
+		return mkdir(root, name)
 	}
 	from, err := file.Open()
 	if err != nil {
@@ -116,16 +127,27 @@ func unpackFile(root *os.Root, file *zip.File, left *int64) error {
 		}
 		return fault.As(fault.Invalid, err, "link")
 	}
-	to, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644|file.Mode().Perm()&0o111)
+	mode := fs.FileMode(0o644)
+	if file.Mode().Perm()&0o111 != 0 { // whoever may run it there, functions' user may here
+		mode = 0o755
+	}
+	to, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return fault.As(fault.Invalid, err, "create")
 	}
 	n, err := io.Copy(to, io.LimitReader(from, *left+1)) // headers may lie about sizes
+	if err == nil {
+		err = to.Chmod(mode) // whatever the server's umask is
+	}
 	if closeErr := to.Close(); err == nil {
 		err = closeErr
 	}
+	var ours *fs.PathError
+	if errors.As(err, &ours) { // a full disk, say: no fault of the archive
+		return fault.As(fault.Unavailable, err, "write")
+	}
 	if err != nil {
-		return fault.As(fault.Invalid, err, "write")
+		return fault.As(fault.Invalid, err, "read")
 	}
 	if *left -= n; *left < 0 {
 		return fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", UnpackedBytesMax)
