@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -227,6 +228,38 @@ func TestLife(t *testing.T) {
 		names, err := w.fs.List("functions/code")
 		return err == nil && slices.Equal(names, []string{code.SHA256 + ".zip"})
 	})
+}
+
+// What was unpacked of a code stays while something may be running with it, and not for ever.
+func TestUnpackedCodeGoes(t *testing.T) {
+	w := newWorld(t)
+	w.change = func(o *Options) { o.Backoff = w.clock }
+	f, _ := w.open()
+	create(t, f, "f")
+	create(t, f, "g")
+	dir := filepath.Join(w.cache, f.Catalog().Function(account, region, "f").Latest.Code.SHA256)
+	kept := filepath.Join(w.cache, f.Catalog().Function(account, region, "g").Latest.Code.SHA256)
+	change := func(value string) {
+		t.Helper()
+		if err := f.Propose(t.Context(), Tag{Name: named("g"), Tags: map[string]string{"k": value}, Most: 9}, nil); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the change to be looked at", func() bool { return f.Settled(w.clock.Now()) })
+	}
+	if err := f.Propose(t.Context(), DeleteFunction{Name: named("f")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the change to be looked at", func() bool { return f.Settled(w.clock.Now()) })
+	w.clock.Advance(unpackedKept - time.Second)
+	change("early")
+	if !sandbox.Unpacked(dir) {
+		t.Error("it went while something may run with it")
+	}
+	w.clock.Advance(time.Second)
+	change("late")
+	if sandbox.Unpacked(dir) || !sandbox.Unpacked(kept) {
+		t.Errorf("the old one is there: %v, the other: %v", sandbox.Unpacked(dir), sandbox.Unpacked(kept))
+	}
 }
 
 // A reservation of 0 stops a function, one of 1 lets one at a time run, and what is reserved is taken from the others.

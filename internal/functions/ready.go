@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ func (f *Functions) prepare(ctx context.Context) {
 			err = f.codes.sweep(func(sha string) bool { return f.Catalog().uses(sha) })
 		}
 		f.forgetOld(c)
+		if dropErr := f.dropUnpacked(); err == nil {
+			err = dropErr
+		}
 		if err != nil && ctx.Err() == nil {
 			f.options.Logger.Warn("functions: a function could not be made ready; trying again", "err", err)
 			if clock.Sleep(ctx, f.options.Backoff, preparePause) != nil {
@@ -64,10 +68,51 @@ func (f *Functions) prepareAll(ctx context.Context, c *Catalog) error {
 	return nil
 }
 
-// unpacks makes each code be unpacked by one goroutine at a time.
+// unpacks makes each code be unpacked, or dropped, by one goroutine at a time.
 type unpacks struct {
-	mu    sync.Mutex // guards under
-	under map[string]*sync.Mutex
+	mu    sync.Mutex             // guards under
+	under map[string]*sync.Mutex // by SHA-256: every code that may lie unpacked
+
+	unused map[string]time.Time // prepare's own: since when no function has had the code
+}
+
+// unpackedKept is how long a code stays unpacked when no function has it any more: a process at work with it may go on for as long as Lambda lets it, 15 minutes, and may
+// be warm for ten more.
+const unpackedKept = 30 * time.Minute
+
+// dropUnpacked removes what was unpacked of codes that no function has had for a while.
+func (f *Functions) dropUnpacked() error {
+	u := &f.unpacks
+	now := f.options.Backoff.Now()
+	u.mu.Lock()
+	codes := maps.Clone(u.under)
+	u.mu.Unlock()
+	if u.unused == nil {
+		u.unused = map[string]time.Time{}
+	}
+	var first error
+	for sha, mu := range codes {
+		if f.Catalog().uses(sha) {
+			delete(u.unused, sha)
+			continue
+		}
+		since, known := u.unused[sha]
+		if !known {
+			u.unused[sha] = now
+		}
+		if !known || now.Sub(since) < unpackedKept {
+			continue
+		}
+		mu.Lock()
+		if !f.Catalog().uses(sha) { // or it is in use again, and whoever unpacks it waits for us
+			if err := sandbox.Remove(filepath.Join(f.options.Cache, sha)); err != nil && first == nil {
+				first = err
+			}
+			delete(u.unused, sha)
+		}
+		mu.Unlock()
+	}
+	return first
 }
 
 func (u *unpacks) of(sha256 string) *sync.Mutex {

@@ -54,6 +54,11 @@ func Unpacked(dir string) bool {
 	return err == nil
 }
 
+// Remove takes away what Unpack made. A directory that is not there is no error.
+func Remove(dir string) error {
+	return fault.As(fault.Unavailable, os.RemoveAll(dir), "remove a function's unpacked code")
+}
+
 // Unpack makes dir hold a function's code, all of it or nothing: it is unpacked beside and renamed. A directory that is there already is left as it is. Everyone
 // may read it and nobody write, because functions may run as somebody else.
 func Unpack(code []byte, dir string) error {
