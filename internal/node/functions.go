@@ -92,10 +92,15 @@ func (n *Node) openPool(o *functions.Options) (*sandbox.Pool, error) {
 	} else {
 		n.functionsDir = dir
 		n.closers = append(n.closers, func() error { return os.RemoveAll(dir) })
-		o.Cache, s.BootstrapDir = filepath.Join(dir, "code"), filepath.Join(dir, "bootstrap")
-		err := os.Mkdir(o.Cache, 0o755)
-		if err == nil {
-			err = os.Chmod(o.Cache, 0o755) // whatever the umask is
+		o.Cache, s.BootstrapDir, s.ScratchDir = filepath.Join(dir, "code"), filepath.Join(dir, "bootstrap"), filepath.Join(dir, "tmp")
+		var err error
+		for _, made := range []string{o.Cache, s.ScratchDir} {
+			if err = os.Mkdir(made, 0o755); err == nil {
+				err = os.Chmod(made, 0o755) // whatever the umask is
+			}
+			if err != nil {
+				break
+			}
 		}
 		if err == nil {
 			err = sandbox.WriteBootstraps(s.BootstrapDir)

@@ -55,7 +55,7 @@ func start(ctx context.Context, o *Options, f *Function) (*process, *Outcome, er
 	p := &process{options: o, f: f, api: api, ended: make(chan struct{})}
 	p.out = &output{f: f, stream: logStream(begun, f.Version, api.address()), to: o.Log, now: o.Clock.Now}
 	p.out.begin()
-	if p.scratch, err = os.MkdirTemp("", "weir-function-"); err != nil {
+	if p.scratch, err = os.MkdirTemp(o.ScratchDir, "weir-function-"); err != nil {
 		api.close()
 		return nil, nil, fault.As(fault.Unavailable, err, "function %s", f.Name)
 	}

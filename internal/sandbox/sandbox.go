@@ -68,6 +68,9 @@ type Options struct {
 	Interpreters func(runtime string) (program string, err error)
 	// BootstrapDir is where the programs that stand between an interpreter and a handler lie; see WriteBootstraps. Required with Launcher.
 	BootstrapDir string
+	// ScratchDir is where each process gets a directory of its own, its /tmp, for as long as it lives. Empty is the machine's temporary directory; a directory that is emptied
+	// at each start keeps what a kill leaves from piling up.
+	ScratchDir string
 	// ProcessesMax is how many processes there may be at once, warm ones included. 64. An event beyond it waits for one to become free or idle.
 	ProcessesMax int
 	// IdleMax is how long a process without work stays warm. Ten minutes.
