@@ -232,6 +232,14 @@ func (i *ids) next() (string, error) {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16]), nil
 }
 
+// ThrottledError is why a function may not run once more, inside a fault of kind Throttled.
+type ThrottledError struct {
+	Reserved bool // its own reservation is used up, and not what the account's functions share
+}
+
+// Error is AWS's text, the same for both.
+func (*ThrottledError) Error() string { return "Rate Exceeded." }
+
 // limits counts what runs, against what may.
 type limits struct {
 	mu      sync.Mutex     // guards running
@@ -253,7 +261,7 @@ func (l *limits) take(c *Catalog, f *Function, most int) (release func(), err er
 		l.running = map[string]int{}
 	}
 	if l.running[at] >= most {
-		return nil, fault.New(fault.Throttled, "Rate Exceeded.")
+		return nil, fault.As(fault.Throttled, &ThrottledError{Reserved: f.Reserved != nil}, "")
 	}
 	l.running[at]++
 	return func() {

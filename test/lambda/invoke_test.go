@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -178,6 +179,10 @@ func TestConcurrency(t *testing.T) {
 	s.must(err)
 	_, err = s.Invoke(s.ctx, &sdk.InvokeInput{FunctionName: aws.String("f")})
 	s.refused(err, "TooManyRequestsException", "Rate Exceeded.")
+	var throttled *types.TooManyRequestsException
+	if !errors.As(err, &throttled) || throttled.Reason != types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+		t.Errorf("%+v", throttled)
+	}
 	answer[echoed](s, s.call("g", `{}`))
 	_, err = s.PutFunctionConcurrency(s.ctx, &sdk.PutFunctionConcurrencyInput{FunctionName: aws.String("g"), ReservedConcurrentExecutions: aws.Int32(901)})
 	s.refused(err, "InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum")

@@ -2,10 +2,12 @@ package lambda
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/functions"
 	"github.com/weir-stream/weir/internal/wire"
 	"github.com/weir-stream/weir/internal/wire/restjson"
 	shapes "github.com/weir-stream/weir/internal/wire/shapes/lambda"
@@ -63,11 +65,27 @@ func (a *API) fail(c *edge.Call, err error) {
 	} else if code == edge.CodeAccessDenied {
 		status = http.StatusForbidden
 	}
-	a.Refuse(c, status, code, message)
+	a.answer(c, status, code, message, reasonOf(err))
+}
+
+// reasonOf is which limit was reached, when one was.
+func reasonOf(err error) string {
+	var throttled *functions.ThrottledError
+	switch {
+	case !fault.Is(err, fault.Throttled):
+		return ""
+	case errors.As(err, &throttled) && throttled.Reserved:
+		return string(shapes.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded)
+	}
+	return string(shapes.ThrottleReasonConcurrentInvocationLimitExceeded)
 }
 
 // Refuse answers with an error in Lambda's form: who is to blame, and a message under the name that the model has for it.
 func (a *API) Refuse(c *edge.Call, status int, code, message string) {
+	a.answer(c, status, code, message, "")
+}
+
+func (a *API) answer(c *edge.Call, status int, code, message, reason string) {
 	c.ErrorCode = code
 	body := map[string]string{"Type": "User"}
 	if status >= http.StatusInternalServerError {
@@ -80,8 +98,8 @@ func (a *API) Refuse(c *edge.Call, status int, code, message string) {
 	if message != "" {
 		body[key] = message
 	}
-	if code == shapes.CodeTooManyRequestsException {
-		body["Reason"] = string(shapes.ThrottleReasonConcurrentInvocationLimitExceeded)
+	if reason != "" {
+		body["Reason"] = reason
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
