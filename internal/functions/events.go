@@ -178,18 +178,18 @@ const (
 )
 
 // retries and age are what counts for an event of a configuration, which may be nil.
-func (c *EventConfig) retries() int {
-	if c == nil || c.Retries == nil {
+func (e *EventConfig) retries() int {
+	if e == nil || e.Retries == nil {
 		return retriesMax
 	}
-	return *c.Retries
+	return *e.Retries
 }
 
-func (c *EventConfig) age() time.Duration {
-	if c == nil || c.AgeSeconds == nil {
+func (e *EventConfig) age() time.Duration {
+	if e == nil || e.AgeSeconds == nil {
 		return ageMax
 	}
-	return time.Duration(*c.AgeSeconds) * time.Second
+	return time.Duration(*e.AgeSeconds) * time.Second
 }
 
 // outcomeDocument is what a destination gets ("Capturing records of Lambda asynchronous invocations", read 2026-11).

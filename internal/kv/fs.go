@@ -174,7 +174,7 @@ func (f *diskFile) Close() error {
 func (f *diskFile) Read(p []byte) (int, error) {
 	n, err := f.file.ReadAt(p, f.readAt)
 	f.readAt += int64(n)
-	if err == io.EOF && n > 0 {
+	if errors.Is(err, io.EOF) && n > 0 {
 		err = nil
 	}
 	return n, toPebble(err)

@@ -254,7 +254,7 @@ func (c codeObjects) Object(_ context.Context, account, bucket, key, version str
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	if r.Object.Size > sandbox.UnpackedBytesMax {
 		return nil, fault.New(fault.Invalid, "Unzipped size must be smaller than %d bytes", sandbox.UnpackedBytesMax)
 	}

@@ -72,9 +72,11 @@ func start(t *testing.T, config node.Config) (n *node.Node, stop func()) {
 	return n, stop
 }
 
-// client speaks to n over connections that end with the test.
+// client speaks to n over connections that end with the test: over HTTP/2, because over HTTP/1.1 the SDK closes its body as soon as the head of an answer is
+// there, and net/http may then take the connection down under the rest.
 func client(t *testing.T, n *node.Node) *kinesis.Client {
-	transport := new(http.Transport)
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(transport.CloseIdleConnections)
 	return kinesis.New(kinesis.Options{
 		Region: "eu-west-3", BaseEndpoint: aws.String("http://" + n.Addr()), HTTPClient: &http.Client{Transport: transport}, Retryer: aws.NopRetryer{},

@@ -37,7 +37,6 @@ type world struct {
 	control     *controller.Controller
 	streams     *streams.Streams
 	checkpoints *readers.Checkpoints
-	stop        func()
 
 	mu  sync.Mutex // guards the rest
 	got []string   // shard/text, in the order in which they were committed

@@ -79,7 +79,7 @@ func (s *Shard) Read(ctx context.Context, limit int) (Chunk, error) {
 	if chunk.Next != s.cursor && s.watching { // the watcher's answer tells nothing any more, and is there or about to be: there are records where it was asked
 		s.watching = false
 		select {
-		case <-s.watch.got:
+		case <-s.watch.got: //nolint:errcheck // its answer tells nothing any more
 		case <-ctx.Done():
 			return Chunk{}, ctx.Err()
 		}

@@ -214,7 +214,7 @@ func (p *process) invoke(ctx context.Context, arn string, e Event, cold bool) (o
 	p.api.expect(e.RequestID)
 	timer := p.options.Clock.NewTimer(p.f.Timeout)
 	defer timer.Stop()
-	status := ""
+	var status string
 	select {
 	case p.api.events <- &handed{e, arn, begun.Add(p.f.Timeout)}:
 		out, alive, status = p.answer(ctx, e, timer)

@@ -50,7 +50,7 @@ type event struct {
 var handlers = map[string]any{
 	"echo": func(ctx context.Context, e event) (map[string]any, error) {
 		lc, _ := lambdacontext.FromContext(ctx)
-		fmt.Println("hello", e.Text)
+		fmt.Fprintln(os.Stdout, "hello", e.Text)
 		return map[string]any{"text": e.Text, "id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "pid": os.Getpid(), "region": os.Getenv("AWS_REGION"),
 			"custom": os.Getenv("CUSTOM"), "version": lambdacontext.FunctionVersion, "memory": lambdacontext.MemoryLimitInMB}, nil
 	},
@@ -74,7 +74,7 @@ var handlers = map[string]any{
 	"flood": func(event) (int, error) {
 		line := strings.Repeat("x", 1000)
 		for range 10_000 {
-			fmt.Println(line)
+			fmt.Fprintln(os.Stdout, line)
 		}
 		return 1, nil
 	},

@@ -73,7 +73,7 @@ func Unpack(code []byte, dir string) error {
 	if err != nil {
 		return fault.As(fault.Unavailable, err, "unpack a function")
 	}
-	defer os.RemoveAll(beside) // what is left after a failure; after success there is nothing
+	defer func() { _ = os.RemoveAll(beside) }() // what is left after a failure; after success there is nothing
 	if err := os.Chmod(beside, 0o755); err != nil {
 		return fault.As(fault.Unavailable, err, "unpack a function")
 	}
@@ -81,7 +81,7 @@ func Unpack(code []byte, dir string) error {
 	if err != nil {
 		return fault.As(fault.Unavailable, err, "unpack a function")
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	left := int64(UnpackedBytesMax)
 	for _, file := range archive.File {
 		if err := unpackFile(root, file, &left); err != nil {

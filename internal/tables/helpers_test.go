@@ -218,14 +218,6 @@ func show(it value.Item) string {
 	return strings.Join(parts, " ")
 }
 
-func showAll(items []value.Item) string {
-	var lines []string
-	for _, it := range items {
-		lines = append(lines, show(it))
-	}
-	return strings.Join(lines, ", ")
-}
-
 func (w *world) read(rd Reading) Page {
 	w.tb.Helper()
 	p, err := w.region().Read(rd)

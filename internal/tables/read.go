@@ -88,14 +88,6 @@ type Page struct {
 	Last    value.Item   // the key of the last item read, when there may be more; nil at the end
 }
 
-// schema is the key by which the reading goes.
-func (rd Reading) schema() KeySchema {
-	if rd.Index != nil {
-		return rd.Index.Key
-	}
-	return rd.Table.Key
-}
-
 // bounds is the range of keys that the reading goes through.
 func (rd Reading) bounds() (from, to []byte, err error) {
 	prefix := itemPrefix(rd.Table.ID)

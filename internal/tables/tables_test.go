@@ -43,7 +43,7 @@ func TestWrites(t *testing.T) {
 	} {
 		row.do.Table = tab
 		done, err := w.write(row.do)
-		got := ""
+		var got string
 		var failed *ConditionFailed
 		switch {
 		case errors.As(err, &failed):

@@ -32,7 +32,7 @@ func serveChild(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println(n.Addr())
+	fmt.Fprintln(os.Stdout, n.Addr())
 	<-n.Done()
 	fmt.Fprintln(os.Stderr, n.Err())
 	return 1

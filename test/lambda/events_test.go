@@ -193,7 +193,7 @@ func serve(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println(s.node.Addr())
+	fmt.Fprintln(os.Stdout, s.node.Addr())
 	select {}
 }
 

@@ -31,7 +31,7 @@ type echoed struct {
 var handlers = map[string]any{
 	"echo": func(ctx context.Context, event any) (echoed, error) {
 		lc, _ := lambdacontext.FromContext(ctx)
-		fmt.Println("event", event)
+		fmt.Fprintln(os.Stdout, "event", event)
 		e := echoed{Event: event, ID: lc.AwsRequestID, ARN: lc.InvokedFunctionArn, Version: lambdacontext.FunctionVersion, Env: map[string]string{}, UID: os.Getuid(), PID: os.Getpid(),
 			Client: lc.ClientContext.Client.AppTitle}
 		for _, pair := range os.Environ() {
@@ -130,7 +130,7 @@ var handlers = map[string]any{
 	"flood": func() (int, error) {
 		line := strings.Repeat("x", 1000)
 		for range 5_000 {
-			fmt.Println(line)
+			fmt.Fprintln(os.Stdout, line)
 		}
 		return 1, nil
 	},

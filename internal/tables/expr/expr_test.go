@@ -211,7 +211,7 @@ func TestProjections(t *testing.T) {
 		{"a,", `Invalid ProjectionExpression: Syntax error; token: "<EOF>", near: ","`},
 	} {
 		pr, err := ParseProjection(row.text, placeholders(t))
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {
