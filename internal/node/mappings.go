@@ -63,7 +63,11 @@ func (n *Node) openMappings(ctx context.Context, fs vfs.FS, now clock.Clock) err
 		Log: logs[1], FS: fs, Dir: datadir.Mappings, Clock: now, Session: sessions[1], TestClock: test, Checkpoints: n.consumed, Sources: eventSources{n},
 		Functions: mappedFunctions{n.functions}, Objects: mappedObjects{local}, Random: rand.Reader, Logger: n.logger,
 	})
-	return fault.Wrap(err, "event source mappings")
+	if err != nil {
+		return fault.Wrap(err, "event source mappings")
+	}
+	n.metrics.registry.MustRegister(mappingMetrics{n.mappings})
+	return nil
 }
 
 // mappedObjects is where mappings tell of what they discard.

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,13 @@ func TestMappings(t *testing.T) {
 	put("2", "9", "3")
 	s.advance("4m59s")
 	g.want(t)
+	answer, err := http.Get("http://" + server.node.ConsoleAddr() + "/metrics")
+	s.must(err)
+	page, err := io.ReadAll(answer.Body)
+	s.must(errors.Join(err, answer.Body.Close()))
+	if want := `weir_mapping_lag_seconds{function="` + s.arn("f") + `",mapping="` + uuid + `",source="` + stream + `"} 299`; !strings.Contains(string(page), want) {
+		t.Errorf("no line %s", want)
+	}
 	s.advance("1s")
 	g.want(t, "1 2 3")
 	if r := g.last.Records[0]; r.EventSourceARN != stream || r.InvokeIdentityArn != role || r.Kinesis.PartitionKey != "k" {

@@ -117,6 +117,9 @@ func TestRetriesAndDocument(t *testing.T) {
 	}
 	w.pass(999 * time.Millisecond)
 	w.want("f", "k=bad k=bad2", "a=good")
+	if lag := w.engine.Lag(m.UUID); lag != 999*time.Millisecond {
+		t.Errorf("lag %v", lag)
+	}
 	w.pass(time.Millisecond)
 	w.want("f", "k=bad k=bad2", "a=good", "k=bad k=bad2")
 	w.objects.mu.Lock()
@@ -127,6 +130,9 @@ func TestRetriesAndDocument(t *testing.T) {
 	w.want("f", "k=bad k=bad2", "a=good", "k=bad k=bad2", "k=bad k=bad2")
 	w.pass(time.Second)
 	w.want("f", "k=bad k=bad2", "a=good", "k=bad k=bad2", "k=bad k=bad2", "k=next")
+	if lag := w.engine.Lag(m.UUID); lag != 0 {
+		t.Errorf("lag %v with everything done", lag)
+	}
 	docs, keys := w.documents()
 	if len(docs) != 1 {
 		t.Fatal(docs)

@@ -144,14 +144,24 @@ func (e *Engine) Halt(ctx context.Context) {
 // Settled says whether every mapping is as it should be and none has anything to do: what a test clock waits for.
 func (e *Engine) Settled() bool { return e.activity.Settled() }
 
-// Lag is how old the oldest record is that a mapping has not read; 0 when there is none, or it is not at work.
+// Lag is how old the oldest record is that a mapping has not done; 0 when there is none, or it is not at work.
 func (e *Engine) Lag(uuid string) time.Duration {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if r := e.runners[uuid]; r != nil {
-		return r.reader.Lag()
+	r := e.runners[uuid]
+	e.mu.RUnlock()
+	if r == nil {
+		return 0
 	}
-	return 0
+	lag := r.reader.Lag()
+	now := e.options.Clock.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.shards {
+		if oldest := s.oldest.Load(); oldest > 0 {
+			lag = max(lag, now.Sub(time.UnixMilli(oldest)))
+		}
+	}
+	return lag
 }
 
 // NewUUID is a random UUID for a mapping.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
@@ -35,7 +36,8 @@ type shardRun struct {
 	before  *leftover     // of the run before, nil when there was none
 	kept    time.Duration // how long the stream keeps records; 0 is for ever
 
-	wake chan struct{} // capacity 1: full when there are reports, or the runner stops
+	wake   chan struct{} // capacity 1: full when there are reports, or the runner stops
+	oldest atomic.Int64  // when the first record that is not done arrived, in milliseconds since 1970; 0 when there is none
 
 	mu      sync.Mutex // guards reports
 	reports []*report
@@ -295,12 +297,13 @@ func (s *shardRun) launch(ctx context.Context, i int, records []record, final bo
 
 // commit makes durable where the shard has come.
 func (s *shardRun) commit(ctx context.Context) error {
-	lowest := s.shard.Position()
+	lowest, oldest := s.shard.Position(), int64(0)
 	for i := range s.lanes {
-		if l := &s.lanes[i]; len(l.records) > 0 {
-			lowest = min(lowest, l.records[0].position)
+		if l := &s.lanes[i]; len(l.records) > 0 && l.records[0].position < lowest {
+			lowest, oldest = l.records[0].position, l.records[0].arrival
 		}
 	}
+	s.oldest.Store(oldest)
 	return s.shard.Commit(ctx, lowest, s.window.encode())
 }
 
