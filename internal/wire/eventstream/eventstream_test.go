@@ -202,12 +202,12 @@ func FuzzDecode(f *testing.F) {
 		if more != 0 || len(rest) != 0 || !bytes.Equal(frame.Payload, payload) || !bytes.Equal(frame.Headers, block) || !bytes.Equal(theirs.Payload, payload) {
 			t.Fatalf("%x %x: %v, rest %x, more %d", block, payload, frame, rest, more)
 		}
-		count := 0
-		for range frame.Headers.All {
-			count++
+		names := map[string]bool{} // the SDK keeps one header of a name
+		for h := range frame.Headers.All {
+			names[h.Name] = true
 		}
-		if count != len(theirs.Headers) {
-			t.Fatalf("%d headers, the SDK reads %d", count, len(theirs.Headers))
+		if len(names) != len(theirs.Headers) {
+			t.Fatalf("headers %v, the SDK reads %d", names, len(theirs.Headers))
 		}
 	})
 }
