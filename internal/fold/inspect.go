@@ -2,6 +2,7 @@ package fold
 
 import (
 	"path"
+	"strings"
 	"time"
 
 	"github.com/weir-stream/weir/internal/commitlog"
@@ -70,3 +71,17 @@ func (r *Replay) Next() commitlog.Position { return r.core.next }
 
 // Time is the log's time: that of the latest proposal applied.
 func (r *Replay) Time() time.Time { return r.core.time() }
+
+// SnapshotNames are the names of the snapshots in a directory, the oldest first, of which nothing is read. A directory that is not there has none.
+func SnapshotNames(fs vfs.FS, dir string) ([]string, error) {
+	names, err := (&snapshots{fs: fs, dir: dir}).files()
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return names, err
+}
+
+// KeptName is the directory beside the snapshot of that name that a Keeper has made for it; of another machine there is none.
+func KeptName(snapshot string) string {
+	return keptPrefix + strings.TrimPrefix(snapshot, snapshotPrefix)
+}

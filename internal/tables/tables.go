@@ -12,6 +12,7 @@ package tables
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"io"
 	"log/slog"
@@ -116,8 +117,17 @@ func LogID(account, region string) commitlog.ID {
 	return commitlog.ID{Group: groupBit | number, Member: h.Sum32()}
 }
 
+// foldName is what the snapshots of an account and region call their log.
+func foldName(account, region string) string { return "tables " + account + " " + region }
+
+// snapshotsDir is where the snapshots of a region are, in its directory.
+const snapshotsDir = "snapshots"
+
 // IsLog says whether a log is of tables, of whatever account and region.
 func IsLog(id commitlog.ID) bool { return id.Group&groupBit != 0 }
+
+// AccountOf is the account whose tables a log is of.
+func AccountOf(id commitlog.ID) string { return fmt.Sprintf("%012d", id.Group&^groupBit) }
 
 // Find is the tables of an account in a region, or nil when nobody has made any there.
 func (e *Engine) Find(account, region string) *Region {
@@ -170,7 +180,7 @@ func (e *Engine) open(ctx context.Context, id regionID) (*Region, error) {
 	}
 	r := &Region{Account: id.account, Name: id.region, engine: e, machine: newMachine(e.options.FS, path.Join(dir, "live"), e.cache, e.logger)}
 	r.fold, err = fold.Open(ctx, fold.Options{
-		Name: "tables " + id.account + " " + id.region, Log: opened, FS: e.options.FS, Dir: path.Join(dir, "snapshots"), Machine: r.machine, Clock: e.clock,
+		Name: foldName(id.account, id.region), Log: opened, FS: e.options.FS, Dir: path.Join(dir, snapshotsDir), Machine: r.machine, Clock: e.clock,
 		Session: binary.BigEndian.Uint64(session[:]) | 1, TestClock: e.options.TestClock,
 		SnapshotEvery: e.options.SnapshotEvery, SnapshotBytes: snapshotBytes, ResultBytes: resultBytes, Backoff: e.backoff, Logger: e.logger,
 	})

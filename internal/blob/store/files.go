@@ -31,6 +31,9 @@ type files struct {
 	queue []uint64            // to be removed
 	wake  chan struct{}       // capacity 1: something is in queue
 	busy  bool                // the remover is at work on what it took from queue
+	held  int                 // while it is not 0, no file is removed
+
+	removing sync.Mutex // held while one file is removed
 }
 
 func newFiles(fs vfs.FS, dir string) *files {
@@ -38,11 +41,15 @@ func newFiles(fs vfs.FS, dir string) *files {
 }
 
 // name is where a file is: files/000000002/0000000000002a7f has number 0x2a7f.
-func (f *files) name(file uint64) string {
-	return path.Join(f.dirName(file/filesInDir), fmt.Sprintf("%016x", file))
+func (f *files) name(file uint64) string { return fileName(f.dir, file) }
+
+func fileName(dir string, file uint64) string {
+	return path.Join(dirName(dir, file/filesInDir), fmt.Sprintf("%016x", file))
 }
 
-func (f *files) dirName(dir uint64) string { return path.Join(f.dir, fmt.Sprintf("%013x", dir)) }
+func (f *files) dirName(dir uint64) string { return dirName(f.dir, dir) }
+
+func dirName(dir string, number uint64) string { return path.Join(dir, fmt.Sprintf("%013x", number)) }
 
 // create makes a new file, in a directory whose own name is durable.
 func (f *files) create() (uint64, vfs.File, error) {
@@ -81,11 +88,42 @@ func (f *files) doom(file uint64) {
 	}
 }
 
-// settled says whether no file waits to be removed.
+// settled says whether no file waits to be removed but for those that are held.
 func (f *files) settled() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.queue) == 0 && !f.busy
+	return f.held > 0 || len(f.queue) == 0 && !f.busy
+}
+
+// hold keeps every file that is there now, and that comes, until release.
+func (f *files) hold() (release func()) {
+	f.mu.Lock()
+	f.held++
+	f.mu.Unlock()
+	f.removing.Lock() // the one that is being removed is gone by now
+	f.removing.Unlock()
+	return sync.OnceFunc(func() {
+		f.mu.Lock()
+		f.held--
+		f.mu.Unlock()
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// remove removes a forgotten file; false when files are held.
+func (f *files) remove(file uint64) (done bool, err error) {
+	f.removing.Lock()
+	defer f.removing.Unlock()
+	f.mu.Lock()
+	held := f.held > 0
+	f.mu.Unlock()
+	if held {
+		return false, nil
+	}
+	return true, f.fs.Remove(f.name(file))
 }
 
 // removeDoomed removes what is in the queue until ctx ends. What it does not get to, the sweep of the next Open does.
@@ -100,13 +138,20 @@ func (f *files) removeDoomed(ctx context.Context, logger *slog.Logger) {
 		batch := f.queue
 		f.queue, f.busy = nil, true
 		f.mu.Unlock()
-		for _, file := range batch {
-			if err := f.fs.Remove(f.name(file)); err != nil && !fault.Is(err, fault.NotFound) {
+		var kept []uint64
+		for i, file := range batch {
+			done, err := f.remove(file)
+			if !done {
+				kept = batch[i:]
+				break
+			}
+			if err != nil && !fault.Is(err, fault.NotFound) {
 				logger.Warn("a file that no object has any more could not be removed; the next start tries again", "file", f.name(file), "err", err)
 			}
 		}
 		f.mu.Lock()
 		f.busy = false
+		f.queue = append(kept, f.queue...)
 		f.mu.Unlock()
 	}
 }

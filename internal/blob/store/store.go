@@ -15,6 +15,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"path"
 	"sync"
 	"time"
 
@@ -88,10 +89,10 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		extra: map[uint64]int{}, pins: map[uint64]int{}, doomed: map[uint64]bool{},
 		last: pass{rules: -1},
 	}
-	s.files = newFiles(options.FS, options.Dir+"/files")
+	s.files = newFiles(options.FS, path.Join(options.Dir, filesDir))
 	var err error
 	s.fold, err = fold.Open(ctx, fold.Options{
-		Name: "objects", Log: options.Log, FS: options.FS, Dir: options.Dir + "/names", Machine: (*machine)(s), Clock: options.Clock, Session: options.Session,
+		Name: FoldName, Log: options.Log, FS: options.FS, Dir: path.Join(options.Dir, namesDir), Machine: (*machine)(s), Clock: options.Clock, Session: options.Session,
 		TestClock: options.TestClock, SnapshotEvery: options.SnapshotEvery, Backoff: options.Backoff, Logger: options.Logger,
 	})
 	if err != nil {
@@ -115,6 +116,9 @@ func (s *Store) Run(ctx context.Context) error {
 	behind.Wait()
 	return err
 }
+
+// Hold keeps every file of an object that is there now, and that comes, until release: also those that nothing refers to any more. For whoever copies them.
+func (s *Store) Hold() (release func()) { return s.files.hold() }
 
 // State is what exists here now. It has what was proposed by a call that returned.
 func (s *Store) State() *State {
