@@ -145,6 +145,9 @@ func (c *doctorCommand) print(t *terminal, r doctorReport) {
 		fmt.Fprintln(t.out, t.paint(dim, "note  "), f.Text)
 	}
 	fmt.Fprintf(t.out, "%s: %s, %s, %s in %s checked\n", r.Data, counted(r.Streams, "stream"), counted(r.Logs, "log"), counted(int(r.Checked.Records), "record"), sizeText(float64(r.Checked.Bytes)))
+	if r.Beside != (doctor.Beside{}) {
+		fmt.Fprintf(t.out, "beside the logs: %s, %s of %s checked\n", counted(r.Beside.Snapshots, "snapshot"), counted(r.Beside.Files, "file"), sizeText(float64(r.Beside.Bytes)))
+	}
 	switch {
 	case r.Sound:
 		fmt.Fprintln(t.out, t.paint(green, "sound"))
@@ -158,6 +161,13 @@ func (c *doctorCommand) print(t *terminal, r doctorReport) {
 	default:
 		for _, s := range r.Repair.Steps {
 			fmt.Fprintf(t.out, "%-10s %s\n", s.Do, s.Text)
+		}
+		for _, text := range r.Repair.Left {
+			fmt.Fprintf(t.out, "%-10s %s\n", "left", text)
+		}
+		if len(r.Repair.Steps) == 0 {
+			fmt.Fprintln(t.out, "There is nothing that a repair could do.")
+			return
 		}
 		if !r.Repaired {
 			fmt.Fprintf(t.out, "Nothing was changed. weir doctor --repair --yes does this; files go to %s.\n", r.Repair.Quarantine)

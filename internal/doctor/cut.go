@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weir-stream/weir/internal/beside"
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
@@ -21,7 +22,7 @@ import (
 // is a millisecond by the clock of the server that took them; where that clock had gone back, what stands behind a later record in its shard is cut with it.
 //
 // Records that retention removed between the moment and the copy are not in it. NotFound names a stream that was deleted in between; Trimmed says that
-// the commands do not reach so far back.
+// the commands do not reach so far back. Unsupported names tables and buckets that were changed after the moment: those stay as they are, or nothing is cut.
 func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 	if !x.Report.Sound || !x.whole {
 		return fault.New(fault.Corrupt, "a damaged directory is not cut")
@@ -56,6 +57,9 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 	for _, id := range x.systemLogs() {
 		logs[id] = disklog.CutLog{At: -1, Claim: disklog.Claim{Optional: true}}
 	}
+	if err := x.keepFolds(at, logs); err != nil {
+		return err
+	}
 	buried := func(id commitlog.ID) bool {
 		if id.Group == 0 {
 			return false
@@ -80,8 +84,11 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 			return err
 		}
 	}
-	for _, part := range folds {
-		if err := x.cutSnapshots(ctx, part, millis); err != nil {
+	for _, look := range x.folds {
+		if !look.Fold.CutsItself {
+			continue
+		}
+		if err := x.cutSnapshots(ctx, look.Fold, millis); err != nil {
 			return err
 		}
 	}
@@ -98,30 +105,16 @@ func (x *Examination) systemLogs() (ids []commitlog.ID) {
 	return ids
 }
 
-// aFold is a part of the server that keeps snapshots of what its log comes to.
-type aFold struct {
-	log       commitlog.ID
-	dir, name string // of the snapshots, and what they call the log
-	what      string
-}
-
-// folds are those whose snapshots are cut with their logs, the catalog apart.
-var folds = []aFold{
-	{commitlog.ID{Member: 2}, datadir.FunctionsCatalog, datadir.FunctionsName, "commands of functions"},
-	{commitlog.ID{Member: 4}, datadir.Checkpoints, datadir.CheckpointsName, "checkpoints of consumers"},
-	{commitlog.ID{Member: 5}, datadir.Mappings, datadir.MappingsName, "commands of event source mappings"},
-}
-
 // cutSnapshots removes the snapshots of a fold that are of a later moment.
-func (x *Examination) cutSnapshots(ctx context.Context, part aFold, millis int64) error {
-	log, err := x.image.Log(part.log)
+func (x *Examination) cutSnapshots(ctx context.Context, part *beside.Fold, millis int64) error {
+	log, err := x.image.Log(part.Log)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	files, err := fold.Snapshots(x.options.FS, part.dir, part.name)
+	files, err := fold.Snapshots(x.options.FS, part.Dir, part.Name)
 	if len(files) == 0 || fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -138,14 +131,14 @@ func (x *Examination) cutSnapshots(ctx context.Context, part aFold, millis int64
 			reached = reached || file.Err == nil && file.Next >= bounds.First
 			continue
 		}
-		if err := x.options.FS.Remove(path.Join(part.dir, file.Name)); err != nil {
+		if err := x.options.FS.Remove(path.Join(part.Dir, file.Name)); err != nil {
 			return err
 		}
 	}
 	if !reached {
-		return fault.New(fault.Trimmed, "the %s that are left begin later", part.what)
+		return fault.New(fault.Trimmed, "the commands of %s that are left begin later", part.Of)
 	}
-	return x.options.FS.SyncDir(part.dir)
+	return x.options.FS.SyncDir(part.Dir)
 }
 
 // endAt is where a log ended at a moment: before the first record of a later millisecond.

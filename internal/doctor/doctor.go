@@ -1,6 +1,6 @@
 // Package doctor says whether a data directory is sound, and repairs one that is not.
 //
-// It owns the view of the whole directory: log files, control log and its snapshots, streams against logs, keys. Which bytes of a log are damaged and how they are
+// It owns the view of the whole directory: log files, control log and its snapshots, streams against logs, what engines keep beside them, keys. Which bytes of a log are damaged and how they are
 // taken out of use belongs to commitlog/disklog; what people type and read belongs to cmd/weir.
 //
 // Nothing here needs a server, and none may run: what a running server knows of damage is on its console.
@@ -19,6 +19,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/auth"
 	"github.com/weir-stream/weir/internal/auth/secretfile"
+	"github.com/weir-stream/weir/internal/beside"
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
@@ -72,6 +73,7 @@ type Report struct {
 	Streams  int             `json:"streams"`
 	Logs     int             `json:"logs"`
 	Checked  disklog.Checked `json:"checked"`
+	Beside   Beside          `json:"beside"` // of tables, objects and functions
 	// ControlUntil is the time of the last control command that could be read.
 	ControlUntil time.Time `json:"controlUntil,omitzero"`
 }
@@ -85,8 +87,10 @@ type Examination struct {
 	state    *catalog.State // as far as it could be read
 	whole    bool           // state is the newest
 	snapshot commitlog.Position
-	put      []aside // files beside the logs that a repair takes out of use
-	hopeless []string
+	folds    []*beside.Look
+	put      []aside  // files beside the logs that a repair takes out of use
+	hopeless []string // why nothing is repaired
+	left     []string // what stays as it is
 }
 
 // aside is a file that goes to the quarantine.
@@ -118,6 +122,9 @@ func Examine(ctx context.Context, o Options) (_ *Examination, err error) {
 		return nil, err
 	}
 	if err := x.readControl(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.readFolds(ctx); err != nil {
 		return nil, err
 	}
 	for _, f := range x.image.Findings() {
@@ -153,6 +160,11 @@ func (x *Examination) add(ctx context.Context, f disklog.Finding) {
 			}
 		} else if f.Log == (commitlog.ID{}) {
 			out.Text = "control log: " + f.Text
+		} else if look := x.foldOf(f.Log); look != nil {
+			out.Text = look.Fold.Of + ": " + f.Text
+			if l, is := look.Fold.Machine.(*tables.Look); is {
+				out.Account, out.Region = l.Account, l.Region
+			}
 		}
 	}
 	x.say(out, f.Note)

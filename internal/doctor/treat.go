@@ -22,6 +22,7 @@ type Treatment struct {
 	Quarantine string   `json:"quarantine"` // where files go, in the data directory
 	Steps      []Step   `json:"steps"`
 	Refused    []string `json:"refused"` // why nothing is done
+	Left       []string `json:"left"`    // what a repair leaves as it is: there is nothing to make it of
 
 	plan *disklog.Plan
 	when time.Time
@@ -42,7 +43,7 @@ type Step struct {
 
 // Plan says what a repair would do, and changes nothing. now names the quarantine.
 func (x *Examination) Plan(now time.Time) (*Treatment, error) {
-	t := &Treatment{Quarantine: path.Join(datadir.Quarantine, now.UTC().Format("20060102T150405Z")), when: now, Refused: x.hopeless}
+	t := &Treatment{Quarantine: path.Join(datadir.Quarantine, now.UTC().Format("20060102T150405Z")), when: now, Refused: x.hopeless, Left: x.left}
 	var err error
 	if t.plan, err = x.image.Plan(now, x.claims()); err != nil {
 		return nil, err
@@ -80,9 +81,7 @@ func (x *Examination) claims() map[commitlog.ID]disklog.Claim {
 		return nil
 	}
 	claims := map[commitlog.ID]disklog.Claim{{}: {AtLeast: x.snapshot, Covered: true}}
-	for _, id := range x.systemLogs() {
-		claims[id] = disklog.Claim{Optional: true}
-	}
+	x.foldClaims(claims)
 	for stream := range x.state.All() {
 		for i := range stream.Shards {
 			shard := &stream.Shards[i]
@@ -139,6 +138,9 @@ func (x *Examination) Repair(ctx context.Context, t *Treatment) error {
 	}
 	for _, f := range x.put {
 		to := path.Join(t.Quarantine, f.file)
+		if err := makeDirs(fs, t.Quarantine, path.Dir(to)); err != nil {
+			return err
+		}
 		if err := fs.Link(f.file, to); fault.Is(err, fault.Unsupported) {
 			if err := copyFile(fs, f.file, to); err != nil {
 				return err
@@ -153,6 +155,19 @@ func (x *Examination) Repair(ctx context.Context, t *Treatment) error {
 			return err
 		}
 		if err := fs.SyncDir(path.Dir(f.file)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDirs makes a directory and those between it and root, with durable names.
+func makeDirs(fs vfs.FS, root, dir string) error {
+	if err := fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	for ; dir != root && dir != "."; dir = path.Dir(dir) {
+		if err := fs.SyncDir(path.Dir(dir)); err != nil {
 			return err
 		}
 	}

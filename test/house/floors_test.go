@@ -85,6 +85,7 @@ var floors = []struct {
 	{"internal/console", edge},
 
 	{"internal/node", roof},
+	{"internal/beside", roof},
 	{"internal/doctor", roof},
 	{"internal/backup", roof},
 	{"internal/scenario", roof},
