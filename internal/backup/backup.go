@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-stream/weir/internal/beside"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
@@ -32,7 +33,8 @@ import (
 // version of a Backup's JSON, and of the place. History:
 //
 //	1  files by their SHA-256
-const version = 1
+//	2  directories that are there even when they are empty: tables are found by theirs
+const version = 2
 
 // Folders of the place that backups are in.
 const (
@@ -51,6 +53,7 @@ type Backup struct {
 	MasterKeys bool      `json:"masterKeys"`
 	Bytes      int64     `json:"bytes"` // of all files
 	Files      []File    `json:"files"`
+	Dirs       []string  `json:"dirs,omitempty"` // that are there even when they are empty
 }
 
 // File is a file of the data directory.
@@ -63,8 +66,8 @@ type File struct {
 
 // Source is a data directory that stands still, or a pin of one that does not.
 type Source struct {
-	Files vfs.FS // log/ and control/
-	Rest  vfs.FS // everything else: the data directory itself
+	Files vfs.FS // logs, and snapshots of all folds
+	Rest  vfs.FS // everything else: the data directory itself, from which no file goes that a command in the logs names
 	Taken time.Time
 }
 
@@ -104,18 +107,18 @@ func Make(ctx context.Context, target Target, source Source, o Options) (out Out
 	if n := len(before); n > 0 && before[n-1].ID >= b.ID {
 		return out, fault.New(fault.Conflict, "there is a backup of %s already, and this one would be of %s", before[n-1].Taken.Format(time.RFC3339Nano), b.Taken.Format(time.RFC3339Nano))
 	}
-	paths, err := pathsOf(source, o.MasterKeys)
+	paths, dirs, err := pathsOf(source, o.MasterKeys)
 	if err != nil {
 		return out, err
 	}
 	if b.From, err = from(ctx, source); err != nil {
 		return out, err
 	}
-	known := make(map[string]File)  // files of the last backup, by path
+	known := make(map[string]File)  // files of the last backup, by knownAs
 	there := make(map[string]int64) // objects, by their sum
 	if n := len(before); n > 0 {
 		for _, f := range before[n-1].Files {
-			known[f.Path] = f
+			known[knownAs(f.Path)] = f
 		}
 	}
 	objects, err := target.List(ctx, objectsDir)
@@ -125,39 +128,20 @@ func Make(ctx context.Context, target Target, source Source, o Options) (out Out
 	for _, o := range objects {
 		there[path.Base(o.Name)] = o.Size
 	}
-	total, done := int64(0), int64(0)
-	for i := range paths {
-		info, err := paths[i].fs.Stat(paths[i].path)
-		if err != nil {
-			return out, err
-		}
-		paths[i].size, paths[i].modTime = info.Size(), info.ModTime().UTC()
-		total += info.Size()
+	b.Dirs = dirs
+	m := &making{target: target, options: o, known: known, there: there, out: &out, backup: &b}
+	if err := m.copy(ctx, paths); err != nil {
+		return out, err
 	}
-	for _, p := range paths {
-		f := File{Path: p.path, Size: p.size, ModTime: p.modTime}
-		// A file that nobody writes to again, with the name, size and time that it had, is the one that it was.
-		if k, ok := known[p.path]; ok && k.Size == f.Size && k.ModTime.Equal(f.ModTime) && !f.ModTime.IsZero() && immutable(p.path) {
-			f.SHA256 = k.SHA256
-		} else if f.SHA256, err = sum(ctx, p); err != nil {
-			return out, err
-		}
-		if size, ok := there[f.SHA256]; !ok || size != f.Size {
-			out.CopiedFiles++
-			out.CopiedBytes += f.Size
-			if !o.DryRun {
-				if err := p.put(ctx, target, f); err != nil {
-					return out, fault.Wrap(err, "%s", p.path)
-				}
-			}
-			there[f.SHA256] = f.Size
-		}
-		b.Files = append(b.Files, f)
-		b.Bytes += f.Size
-		if done += f.Size; o.Progress != nil {
-			o.Progress(done, total)
-		}
+	// Of the files that commands name those come that the logs have by now, which have at least what was copied of them.
+	named, err := namedBy(ctx, source)
+	if err != nil {
+		return out, err
 	}
+	if err := m.copy(ctx, named); err != nil {
+		return out, err
+	}
+	slices.SortFunc(b.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	out.Backup, out.DryRun = b, o.DryRun
 	if !o.DryRun {
 		if err := write(ctx, target, b); err != nil {
@@ -168,19 +152,54 @@ func Make(ctx context.Context, target Target, source Source, o Options) (out Out
 	return out, err
 }
 
-// snapshotDirs are the folders of snapshots, and what these call their logs.
-var snapshotDirs = map[string]string{
-	datadir.Control: datadir.ControlName, datadir.FunctionsCatalog: datadir.FunctionsName, datadir.Checkpoints: datadir.CheckpointsName, datadir.Mappings: datadir.MappingsName,
+// making is a backup that is being made.
+type making struct {
+	target  Target
+	options Options
+	known   map[string]File  // files of the last backup, by knownAs
+	there   map[string]int64 // objects, by their sum
+
+	out         *Outcome
+	backup      *Backup
+	total, done int64
 }
 
-// immutable says whether a file is never written to once it is there.
-func immutable(name string) bool {
-	for dir := range snapshotDirs {
-		if strings.HasPrefix(name, dir+"/snapshot-") {
-			return true
+// copy adds files to the backup, and copies those that are not there.
+func (m *making) copy(ctx context.Context, files []sourceFile) error {
+	for i := range files {
+		info, err := files[i].fs.Stat(files[i].path)
+		if err != nil {
+			return err
+		}
+		files[i].size, files[i].modTime = info.Size(), info.ModTime().UTC()
+		m.total += info.Size()
+	}
+	for _, p := range files {
+		f := File{Path: p.path, Size: p.size, ModTime: p.modTime}
+		var err error
+		// A file that nobody writes to again, with the name, size and time that it had, is the one that it was.
+		if k, ok := m.known[knownAs(p.path)]; ok && k.Size == f.Size && k.ModTime.Equal(f.ModTime) && !f.ModTime.IsZero() && immutable(p.path) {
+			f.SHA256 = k.SHA256
+		} else if f.SHA256, err = sum(ctx, p); err != nil {
+			return err
+		}
+		if size, ok := m.there[f.SHA256]; !ok || size != f.Size {
+			m.out.CopiedFiles++
+			m.out.CopiedBytes += f.Size
+			if !m.options.DryRun {
+				if err := p.put(ctx, m.target, f); err != nil {
+					return fault.Wrap(err, "%s", p.path)
+				}
+			}
+			m.there[f.SHA256] = f.Size
+		}
+		m.backup.Files = append(m.backup.Files, f)
+		m.backup.Bytes += f.Size
+		if m.done += f.Size; m.options.Progress != nil {
+			m.options.Progress(m.done, m.total)
 		}
 	}
-	return strings.HasPrefix(name, datadir.Log+"/segment-") || strings.HasPrefix(name, datadir.FunctionsCode+"/")
+	return nil
 }
 
 // sourceFile is a file that goes into a backup.
@@ -191,35 +210,28 @@ type sourceFile struct {
 	modTime time.Time
 }
 
-// pathsOf lists what belongs to a backup, in order of path.
-func pathsOf(source Source, masterKeys bool) ([]sourceFile, error) {
-	var files []sourceFile
+// pathsOf lists what belongs to a backup but for the files that commands name, in order of path, and the directories that have to be there even when nothing is in them.
+func pathsOf(source Source, masterKeys bool) (files []sourceFile, dirs []string, err error) {
 	names, err := disklog.Files(source.Files, datadir.Log)
 	if err != nil {
-		return nil, fault.Wrap(err, "%s: weir doctor says more", datadir.Log)
+		return nil, nil, fault.Wrap(err, "%s: weir doctor says more", datadir.Log)
 	}
 	for _, name := range names {
 		files = append(files, sourceFile{fs: source.Files, path: path.Join(datadir.Log, name)})
 	}
-	for dir, log := range snapshotDirs {
-		snapshots, err := fold.Snapshots(source.Files, dir, log)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return nil, err
-		}
-		for _, s := range snapshots {
-			if s.Err == nil {
-				files = append(files, sourceFile{fs: source.Files, path: path.Join(dir, s.Name)})
-			}
-		}
+	folds, err := beside.Folds(source.Files)
+	if err != nil {
+		return nil, nil, err
 	}
-	codes, err := source.Files.List(datadir.FunctionsCode)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	for _, name := range codes {
-		if strings.HasSuffix(name, ".zip") {
-			files = append(files, sourceFile{fs: source.Files, path: path.Join(datadir.FunctionsCode, name)})
+	for _, f := range append(folds, &beside.Fold{Name: datadir.ControlName, Dir: datadir.Control}) {
+		if f.Dir != datadir.Control {
+			dirs = append(dirs, f.Dir)
 		}
+		snapshots, err := snapshotsOf(source.Files, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, snapshots...)
 	}
 	for _, name := range datadir.Small(masterKeys) {
 		if info, err := source.Rest.Stat(name); err != nil {
@@ -230,14 +242,14 @@ func pathsOf(source Source, masterKeys bool) ([]sourceFile, error) {
 		}
 		inside, err := source.Rest.List(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, in := range inside {
 			files = append(files, sourceFile{fs: source.Rest, path: path.Join(name, in)})
 		}
 	}
 	slices.SortFunc(files, func(a, b sourceFile) int { return strings.Compare(a.path, b.path) })
-	return files, nil
+	return files, dirs, nil
 }
 
 // from is the earliest moment that the catalog of source can be brought back to: that of the first command, or of the oldest snapshot when the log was trimmed behind it.
@@ -346,8 +358,8 @@ func write(ctx context.Context, target Target, b Backup) error {
 
 func nameOf(id, sum string) string { return fmt.Sprintf("%s/%s.%s.json", backupsDir, id, sum[:16]) }
 
-// backupBytesMax bounds the JSON of a backup: some 100,000 files.
-const backupBytesMax = 64 << 20
+// backupBytesMax bounds the JSON of a backup: some five million files, of which an object is one.
+const backupBytesMax = 1 << 30
 
 // List reads all backups of a place, the oldest first. Corrupt when one is not what was written; Unsupported when a newer Weir wrote it.
 func List(ctx context.Context, target Target) ([]Backup, error) {
@@ -397,12 +409,17 @@ func decode(data []byte, id, name string) (b Backup, err error) {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return b, fault.As(fault.Corrupt, err, "read")
 	}
-	if b.Version != version {
-		return b, fault.New(fault.Unsupported, "version %d: this Weir knows version %d", b.Version, version)
+	if b.Version != version && b.Version != 1 {
+		return b, fault.New(fault.Unsupported, "version %d: this Weir knows versions 1 to %d", b.Version, version)
 	}
 	for _, f := range b.Files {
 		if !localPath(f.Path) || f.Size < 0 || len(f.SHA256) != 2*sha256.Size || strings.Trim(f.SHA256, "0123456789abcdef") != "" {
 			return b, fault.New(fault.Corrupt, "file %q makes no sense", f.Path)
+		}
+	}
+	for _, dir := range b.Dirs {
+		if !localPath(dir) {
+			return b, fault.New(fault.Corrupt, "directory %q makes no sense", dir)
 		}
 	}
 	if b.ID != id {

@@ -112,17 +112,36 @@ func Restore(ctx context.Context, target Target, fs vfs.FS, o RestoreOptions) (R
 	if o.DryRun {
 		return out, nil
 	}
-	if err := onlyOurs(fs, ".", b); err != nil {
+	ours := make(map[string]bool, len(b.Files))
+	for _, f := range b.Files {
+		ours[f.Path] = true
+	}
+	if err := onlyOurs(fs, ".", b.ID, ours); err != nil {
 		return out, err
 	}
-	dirs := []string{"."}
+	dirs := []string{"."} // each behind the one that it is in
+	made := map[string]bool{".": true}
+	var mkdir func(dir string) error
+	mkdir = func(dir string) error {
+		if made[dir] {
+			return nil
+		}
+		if err := mkdir(path.Dir(dir)); err != nil {
+			return err
+		}
+		made[dir] = true
+		dirs = append(dirs, dir)
+		return fs.MkdirAll(dir)
+	}
+	for _, dir := range b.Dirs {
+		if err := mkdir(dir); err != nil {
+			return out, err
+		}
+	}
 	done := int64(0)
 	for _, f := range b.Files {
-		if dir := path.Dir(f.Path); !slices.Contains(dirs, dir) {
-			if err := fs.MkdirAll(dir); err != nil {
-				return out, err
-			}
-			dirs = append(dirs, dir)
+		if err := mkdir(path.Dir(f.Path)); err != nil {
+			return out, err
 		}
 		if err := fetch(ctx, target, fs, f); err != nil {
 			return out, fault.Wrap(err, "%s", f.Path)
@@ -162,7 +181,7 @@ func Restore(ctx context.Context, target Target, fs vfs.FS, o RestoreOptions) (R
 }
 
 // onlyOurs refuses a directory with files that the backup does not have.
-func onlyOurs(fs vfs.FS, dir string, b Backup) error {
+func onlyOurs(fs vfs.FS, dir, id string, ours map[string]bool) error {
 	names, err := fs.List(dir)
 	if err != nil {
 		return err
@@ -174,14 +193,14 @@ func onlyOurs(fs vfs.FS, dir string, b Backup) error {
 			return err
 		}
 		if info.IsDir() {
-			if err := onlyOurs(fs, at, b); err != nil {
+			if err := onlyOurs(fs, at, id, ours); err != nil {
 				return err
 			}
 			continue
 		}
 		base := strings.TrimSuffix(at, partSuffix)
-		if base != datadir.Log+"/LOCK" && !slices.ContainsFunc(b.Files, func(f File) bool { return f.Path == base }) {
-			return fault.New(fault.Exists, "%s is there, and not part of backup %s: a backup is restored into an empty directory", at, b.ID)
+		if base != datadir.Log+"/LOCK" && !ours[base] {
+			return fault.New(fault.Exists, "%s is there, and not part of backup %s: a backup is restored into an empty directory", at, id)
 		}
 	}
 	return nil

@@ -45,6 +45,9 @@ type Config struct {
 	Faults string
 	// Logger receives what an operator should know. Nil is slog.Default.
 	Logger *slog.Logger
+
+	// SnapshotEvery is how many commands tables and objects apply between snapshots, for tests; 0 leaves it to them.
+	SnapshotEvery int
 }
 
 // The values of Config.Limits.

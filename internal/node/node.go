@@ -174,7 +174,7 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	n.metrics.registry.MustRegister(&kinesisMetrics{control: n.control, streams: n.streams, clock: now})
 	n.metrics.watchStreams(n.streams)
 	n.scaler = elastic.New(elastic.Options{Control: n.control, Traffic: n.streams.Traffic, Clock: now, Quota: n.quota, Logger: n.logger})
-	n.tables, err = tables.Open(ctx, tables.Options{Store: n.store, FS: fs, Dir: datadir.Tables, Clock: now, TestClock: testClock != nil, Random: rand.Reader, Logger: n.logger})
+	n.tables, err = tables.Open(ctx, tables.Options{Store: n.store, FS: fs, Dir: datadir.Tables, SnapshotEvery: config.SnapshotEvery, Clock: now, TestClock: testClock != nil, Random: rand.Reader, Logger: n.logger})
 	if err != nil {
 		return nil, err
 	}

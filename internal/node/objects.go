@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 
+	"github.com/weir-stream/weir/internal/beside"
 	"github.com/weir-stream/weir/internal/blob/store"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
@@ -16,8 +17,8 @@ import (
 // objectsDir is where buckets and objects are, inside the data directory.
 const objectsDir = datadir.Objects
 
-// objectsLog is the log of the names of objects: the second of the system's own.
-var objectsLog = commitlog.ID{Member: 1}
+// objectsLog is the log of the names of objects.
+var objectsLog = beside.ObjectsLog
 
 func (n *Node) openObjects(ctx context.Context, fs vfs.FS, now clock.Clock, test bool) error {
 	if err := n.store.Create(ctx, objectsLog, commitlog.Config{}); err != nil {
@@ -33,6 +34,11 @@ func (n *Node) openObjects(ctx context.Context, fs vfs.FS, now clock.Clock, test
 	}
 	n.objects, err = store.Open(ctx, store.Options{
 		Log: log, FS: fs, Dir: objectsDir, Clock: now, Session: binary.BigEndian.Uint64(session[:]) | 1, Random: rand.Reader, TestClock: test, Logger: n.logger,
+		SnapshotEvery: n.config.SnapshotEvery,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	n.pins.keepers = append(n.pins.keepers, n.objects)
+	return nil
 }
