@@ -85,7 +85,7 @@ func (c *backupCommand) Run(ctx context.Context, t *terminal) error {
 		return fmt.Errorf("%w; the backups that were there are as they were", err)
 	}
 	if !c.DryRun {
-		note, err := json.Marshal(console.LastBackup{Taken: out.Backup.Taken, To: c.To, Bytes: out.Backup.Bytes})
+		note, err := json.Marshal(console.LastBackup{Taken: out.Backup.Taken, To: c.To, Bytes: out.Backup.Bytes, Beside: out.Beside})
 		if err != nil {
 			return err
 		}
@@ -102,10 +102,22 @@ func (c *backupCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	fmt.Fprintf(t.out, "backup %s: %s in %s, of which %s in %s %s\n", out.Backup.ID, sizeText(float64(out.Backup.Bytes)), counted(len(out.Backup.Files), "file"),
 		sizeText(float64(out.CopiedBytes)), counted(out.CopiedFiles, "file"), did)
+	if len(out.Beside) > 0 {
+		fmt.Fprintf(t.out, "with %s\n", engineText(out.Beside))
+	}
 	for _, id := range out.Removed {
 		fmt.Fprintf(t.out, "backup %s %s\n", id, map[bool]string{false: "is removed", true: "would be removed"}[c.DryRun])
 	}
 	return nil
+}
+
+// engineText lists engines for a person, who does not read a hundred regions.
+func engineText(engines []string) string {
+	const most = 6
+	if len(engines) > most {
+		return strings.Join(engines[:most], ", ") + fmt.Sprintf(" and %d more", len(engines)-most)
+	}
+	return strings.Join(engines, ", ")
 }
 
 // source holds a data directory still, by its lock or, when a server has that, through the server's console. The context it gives ends when the server does.
@@ -270,7 +282,7 @@ type restoreCommand struct {
 	From   string `required:"" help:"Where backups are: a folder, or s3://BUCKET/PREFIX." placeholder:"PLACE"`
 	To     string `required:"" help:"The data directory to make. It must not be there, or be empty." placeholder:"DIR"`
 	Backup string `help:"The backup to restore, as weir backup --list shows it. Else the newest." placeholder:"ID"`
-	At     string `help:"Restore the state of this moment, such as 2026-11-18T13:00:00Z." placeholder:"TIME"`
+	At     string `help:"Restore the state of this moment, such as 2026-11-18T13:00:00Z. Refused when tables or objects changed after it." placeholder:"TIME"`
 	DryRun bool   `help:"Say what would be restored."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }

@@ -151,6 +151,11 @@ func (r statusReport) print(t *terminal) {
 		row("backup", "none; weir backup --to PLACE makes one")
 	default:
 		row("backup", "%s ago, %s to %s", time.Since(r.LastBackup.Taken).Round(time.Second), sizeText(float64(r.LastBackup.Bytes)), r.LastBackup.To)
+		if len(r.LastBackup.Beside) > 0 {
+			row("", "with %s", engineText(r.LastBackup.Beside))
+		} else {
+			row("", "%s", t.paint(red, "of streams alone: tables, objects and functions are not in it"))
+		}
 	}
 	if r.Refusing {
 		row("puts", "%s", t.paint(red, "refused: the disk is full or cannot be written"))

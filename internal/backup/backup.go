@@ -86,6 +86,7 @@ type Outcome struct {
 	CopiedFiles int      `json:"copiedFiles"` // that were not there
 	CopiedBytes int64    `json:"copiedBytes"`
 	Removed     []string `json:"removed"` // IDs of backups that are no longer kept
+	Beside      []string `json:"beside"`  // engines beyond streams that are in it, in words
 	DryRun      bool     `json:"dryRun"`
 }
 
@@ -129,6 +130,9 @@ func Make(ctx context.Context, target Target, source Source, o Options) (out Out
 		there[path.Base(o.Name)] = o.Size
 	}
 	b.Dirs = dirs
+	if out.Beside, err = besideOf(source); err != nil {
+		return out, err
+	}
 	m := &making{target: target, options: o, known: known, there: there, out: &out, backup: &b}
 	if err := m.copy(ctx, paths); err != nil {
 		return out, err

@@ -14,6 +14,15 @@ import (
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
+// besideOf names the engines that keep something beside the logs.
+func besideOf(source Source) (names []string, err error) {
+	folds, err := beside.Folds(source.Files)
+	for _, f := range folds {
+		names = append(names, f.Of)
+	}
+	return names, err
+}
+
 // immutable says whether a file is never written to once it is there.
 func immutable(name string) bool {
 	for _, dir := range []string{datadir.Objects, datadir.Tables, datadir.FunctionsCode} {

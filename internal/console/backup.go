@@ -47,4 +47,6 @@ type LastBackup struct {
 	Taken time.Time `json:"taken"` // the server's time that it is of
 	To    string    `json:"to"`
 	Bytes int64     `json:"bytes"`
+	// Beside are the engines beyond streams that are in it: "tables of ACCOUNT in REGION", "objects", "functions". Empty is none: an earlier Weir left them out.
+	Beside []string `json:"beside,omitempty"`
 }

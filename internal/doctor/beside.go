@@ -46,11 +46,15 @@ func (x *Examination) readFolds(ctx context.Context) error {
 		x.tellSnapshots(look)
 		if look.Why != "" {
 			x.sayOf(look, Finding{Kind: FoldUnopenable, Log: f.Log.String(), Text: look.Why})
-			if look.NoLog || look.From <= look.Bounds.Next || len(x.image.Findings()) == 0 { // a log that lost its end for a reason that is known is brought to where the snapshot is
+			known := slices.ContainsFunc(x.image.Findings(), func(f disklog.Finding) bool { return !f.Note })
+			if look.NoLog || look.From <= look.Bounds.Next || !known { // a log that lost its end for a reason that is known is brought to where the snapshot is
 				x.hopeless = append(x.hopeless, f.Of+": "+look.Why+": restore a backup")
 			}
 		}
 		if err := x.tellStrays(f); err != nil {
+			return err
+		}
+		if err := x.keepUnnamed(look); err != nil {
 			return err
 		}
 		if look.Whole {
@@ -128,6 +132,21 @@ func (x *Examination) tellStrays(f *beside.Fold) error {
 		}
 	}
 	return nil
+}
+
+// keepUnnamed has a repair take files that nothing names into the quarantine when commands at the end of the log may be lost: one of those may have named them, and the next
+// start would remove them.
+func (x *Examination) keepUnnamed(look *beside.Look) error {
+	f := look.Fold
+	lost := !look.NoLog && look.From > look.Bounds.Next || slices.ContainsFunc(x.image.Findings(), func(i disklog.Finding) bool { return i.Kind == disklog.EndUnknown && i.Log == f.Log && !i.Note })
+	if f.Unneeded == nil || !lost {
+		return nil
+	}
+	return f.Unneeded(x.options.FS, func(file string) {
+		if info, err := x.options.FS.Stat(file); err == nil && !info.IsDir() {
+			x.put = append(x.put, aside{file, "nothing that is left names it, and a command that is lost may have"})
+		}
+	})
 }
 
 // tellPieces says which objects and codes are not what they should be. A repair has nothing to make them of.

@@ -61,8 +61,8 @@ func (d *damageNotes) pass() {
 	d.passedOver++
 }
 
-// lastBackupBytesMax bounds a note of three fields.
-const lastBackupBytesMax = 64 << 10
+// lastBackupBytesMax bounds a note of four fields, one of which names every region with tables.
+const lastBackupBytesMax = 4 << 20
 
 // status is what the console says of the node as a whole.
 func (n *Node) status(ctx context.Context) console.Status {
