@@ -12,6 +12,8 @@ import (
 
 // Check reads every key and value of the database in a directory, which nobody has open, gives them to visit in order, and changes nothing. What it reads is held against its
 // checksums: Corrupt when something is missing or not what was written. visit keeps neither key nor value.
+//
+// Damage at the end of the list of files looks like a list that ends there: the last commits are missing then, and no error says so. Who calls looks for a key of the last one.
 func Check(fs vfs.FS, dir string, visit func(key, value []byte)) error {
 	if _, err := fs.Stat(dir); fault.Is(err, fault.NotFound) {
 		return fault.As(fault.Corrupt, err, "the checkpoint is missing")

@@ -433,6 +433,13 @@ func TestDamageBesideTheLogs(t *testing.T) {
 		{"newest frame of a table", func(dir string) { flip(nth(dir, snapshots+"/snapshot-*", 1)) }, "snapshot", []string{"tables of 000000000000 in us-east-1", "snapshot-"}, true, false},
 		{"older frame of a table", func(dir string) { flip(nth(dir, snapshots+"/snapshot-*", 0)) }, "snapshot", []string{"us-east-1"}, true, false},
 		{"a table file of the newest database", func(dir string) { flip(nth(nth(dir, snapshots+"/state-*", 1), "*.sst", 0)) }, "snapshot", []string{"us-east-1"}, true, false},
+		{"the end of the list of files of the newest database", func(dir string) {
+			file := nth(nth(dir, snapshots+"/state-*", 1), "MANIFEST-*", 0)
+			b, err := os.ReadFile(file)
+			must(t, err)
+			b[len(b)-2] ^= 1
+			must(t, os.WriteFile(file, b, 0o600))
+		}, "snapshot", []string{"us-east-1"}, true, false},
 		{"newest database gone", func(dir string) { must(t, os.RemoveAll(nth(dir, snapshots+"/state-*", 1))) }, "snapshot", []string{"checkpoint is missing"}, true, false},
 		{"both frames", func(dir string) {
 			flip(nth(dir, snapshots+"/snapshot-*", 0))
