@@ -14,6 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
+// TestNobodyLearnsAStreamID: what a client learns, the Kinesis Client Library 3.5 puts into its calls for consumers, and the SDKs then ask a host of AWS's own, whatever endpoint
+// they have.
+func TestNobodyLearnsAStreamID(t *testing.T) {
+	s := shared.session(t, transports[0], nextAccount(), "us-east-1")
+	must(s.CreateStream(s.ctx, &kinesis.CreateStreamInput{StreamName: aws.String("ids"), ShardCount: aws.Int32(1)}))(s)
+	if summary := s.active("ids"); summary.StreamId != nil {
+		t.Errorf("DescribeStreamSummary tells the StreamId %s, which AWS reserves", *summary.StreamId)
+	}
+}
+
 // TestStreamLife: a stream is created, described in both ways, and deleted; then its name is free again.
 func TestStreamLife(t *testing.T) {
 	everyTransport(t, func(s *session) {

@@ -131,7 +131,7 @@ func (s *server) picture() string {
 		tags, err := s.c.ListTagsForStream(s.t.Context(), &kinesis.ListTagsForStreamInput{StreamName: &name})
 		must(s.t, err)
 		sum := d.StreamDescriptionSummary
-		fmt.Fprintln(&b, name, *sum.StreamId, sum.StreamStatus, *sum.RetentionPeriodHours, sum.StreamCreationTimestamp.UTC(), *sum.ConsumerCount)
+		fmt.Fprintln(&b, name, *sum.StreamARN, sum.StreamStatus, *sum.RetentionPeriodHours, sum.StreamCreationTimestamp.UTC(), *sum.ConsumerCount)
 		for _, tag := range tags.Tags {
 			fmt.Fprintln(&b, " ", *tag.Key, aws.ToString(tag.Value))
 		}

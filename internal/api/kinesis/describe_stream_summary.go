@@ -8,7 +8,8 @@ import (
 
 // DescribeStreamSummary describes a stream without its shards.
 //
-// Source: API_DescribeStreamSummary (read 2026-11). Shown by: TestStreamLife in test/aws.
+// Source: API_DescribeStreamSummary (read 2026-11). Shown by: TestStreamLife, TestNobodyLearnsAStreamID in test/aws.
+// StreamId is left out: AWS reserves it, and an SDK that is given one asks a host of AWS's for that stream from then on, whatever endpoint it has.
 func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSummaryInput) (*shapes.DescribeStreamSummaryOutput, error) {
 	stream, err := a.stream(c, in.StreamName, in.StreamARN, in.StreamId)
 	if err != nil {
@@ -18,7 +19,6 @@ func (a *API) describeStreamSummary(c *edge.Call, in *shapes.DescribeStreamSumma
 	summary := &shapes.StreamDescriptionSummary{
 		StreamName:              ptr(stream.Name),
 		StreamARN:               ptr(stream.ARN),
-		StreamId:                ptr(stream.ID),
 		StreamStatus:            ptr(shapes.StreamStatus(stream.Status)),
 		StreamModeDetails:       modeDetails(stream),
 		RetentionPeriodHours:    ptr(int32(stream.RetentionHours)),
