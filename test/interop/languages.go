@@ -80,6 +80,26 @@ var languages = []language{
 			return []*exec.Cmd{script(nil, "java", "-cp", path, "interop.Kinesis"), script(nil, "java", "-cp", path, "interop.Reshard")}
 		},
 	},
+	{
+		name: "kcl", // the Kinesis Client Library 3 and 2, whole, and the Kinesis Producer Library
+		install: func(ctx context.Context, p place) error {
+			var failed []error
+			for _, version := range []string{"kcl3", "kcl2"} {
+				failed = append(failed, os.RemoveAll(filepath.Join(p.cache, version, "lib"))) // or jars of earlier versions stay beside the new ones
+				failed = append(failed, output(ctx, filepath.Join(p.source, "kcl"), "mvn", "-B", "-q", "-P"+version,
+					"-Dmaven.repo.local="+filepath.Join(p.cache, "m2"), "-Dinterop.target="+filepath.Join(p.cache, version), "compile"))
+			}
+			return errors.Join(failed...)
+		},
+		scripts: func(p place) []*exec.Cmd {
+			var paths []string
+			for _, version := range []string{"kcl3", "kcl2"} {
+				built := filepath.Join(p.cache, version)
+				paths = append(paths, strings.Join([]string{filepath.Join(built, "classes"), filepath.Join(built, "lib", "*")}, string(os.PathListSeparator)))
+			}
+			return []*exec.Cmd{script(nil, "java", "-cp", paths[0], "interop.kcl.Proof", paths[0], paths[1])}
+		},
+	},
 }
 
 func languageNames() []string {
