@@ -204,7 +204,7 @@ public final class Proof {
                 process.getOutputStream().close();
             }
             for (Map.Entry<String, Process> one : workers.entrySet()) {
-                equal(one.getValue().waitFor(130, TimeUnit.SECONDS) && one.getValue().exitValue() == 0, true, one.getKey() + " has shut down gracefully");
+                equal(one.getValue().waitFor(60, TimeUnit.SECONDS) && one.getValue().exitValue() == 0, true, one.getKey() + " has ended");
             }
             for (Thread reader : readers) {
                 reader.join();
