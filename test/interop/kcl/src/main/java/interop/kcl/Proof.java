@@ -305,7 +305,7 @@ public final class Proof {
                 until("another worker processes what the killed one had", 90, () -> moved(application, victim, held, killedAt).size() == held.size());
                 until("the children are processed", 90, () -> application.holders().size() == 6);
                 int each = producer.stop();
-                until("every record is seen", 60, () -> application.seen() == each * KEYS);
+                until("every record is seen", 120, () -> application.seen() == each * KEYS);
                 long slowest = moved(application, victim, held, killedAt).values().stream().mapToLong(at -> at - killedAt).max().orElse(0);
                 equal(slowest < 60_000, true, "leases move within 60 s; it took " + slowest + " ms");
                 application.stop();
