@@ -16,7 +16,8 @@ import (
 
 // demoCommand is `weir demo`.
 type demoCommand struct {
-	Tolls demoTollsCommand `cmd:"" help:"A toll company's log files flow into a stream."`
+	Tolls  demoTollsCommand  `cmd:"" help:"A toll company's log files flow into a stream."`
+	Offers demoOffersCommand `cmd:"" help:"People sign up with an Internet provider, and a function makes them offers."`
 }
 
 type demoTollsCommand struct {
@@ -26,10 +27,8 @@ type demoTollsCommand struct {
 	Speed  speed  `default:"600" help:"real, max, or how many times faster than real. A check is always max."`
 	Listen string `default:"127.0.0.1:4566" help:"Address of the API. When it is taken, the demo takes a free port."`
 
-	Check bool   `help:"Do not show anything: run in a fresh directory on free ports, read the stream back, compare with the oracle."`
 	Fault string `help:"With --check, break something on the way: F1 kill -9 at 20 instants, F4 deliver twice, F5 reshard twice under load, F6 disk full, F8 torn journal, F1+F5 kill while it reshards." placeholder:"F1…F8"`
-	Keep  bool   `help:"With --check, leave the directory there. It stays after a failure anyway."`
-	JSON  bool   `name:"json" help:"With --check, print the report as JSON."`
+	checkFlags
 }
 
 // Help is what `weir help demo tolls` adds.
@@ -42,8 +41,8 @@ func (c *demoTollsCommand) Help() string {
 
 // Run shows, or checks.
 func (c *demoTollsCommand) Run(ctx context.Context, t *terminal) error {
-	if !c.Check && (c.Fault != "" || c.JSON || c.Keep) {
-		return usagef("--fault, --json and --keep go with --check")
+	if err := c.refuse(c.Fault); err != nil {
+		return err
 	}
 	if c.Scale == "" {
 		c.Scale = map[bool]string{true: "smoke", false: "full"}[c.Check]
@@ -60,7 +59,7 @@ func (c *demoTollsCommand) Run(ctx context.Context, t *terminal) error {
 
 // check runs the scenario without a terminal.
 func (c *demoTollsCommand) check(ctx context.Context, t *terminal, scale tolls.Scale) error {
-	fault, err := scenario.ParseFault(c.Fault)
+	fault, err := scenario.ParseFault(c.Fault, tolls.Faults...)
 	if err != nil {
 		return usageError{err}
 	}
@@ -72,29 +71,41 @@ func (c *demoTollsCommand) check(ctx context.Context, t *terminal, scale tolls.S
 	if err := os.Mkdir(logs, 0o777); err != nil {
 		return err
 	}
-	var server scenario.Server = &embeddedServer{data: filepath.Join(dir, "data"), logger: t.logger("error")}
-	if fault != "" {
-		// Only a process of its own can be killed.
-		server = &childServer{data: filepath.Join(dir, "data"), log: filepath.Join(dir, "server.log")}
-	}
 	report, err := tolls.Check(ctx, tolls.CheckOptions{
-		Seed: c.Seed, Scale: scale, Fault: fault, Dir: logs, Server: server,
-		Client: func(endpoint string) (*kinesis.Client, error) {
-			return client.NewKinesis(client.Options{Endpoint: endpoint, AccessKey: client.DefaultAccessKey, SecretKey: client.DefaultSecretKey,
-				Region: client.DefaultRegion, MaxAttempts: 1, Getenv: func(string) string { return "" }})
-		},
-		Say: func(format string, args ...any) { fmt.Fprintf(t.err, format+"\n", args...) },
+		Seed: c.Seed, Scale: scale, Fault: fault, Dir: logs, Server: checkServer(t, dir, fault != ""),
+		Client: demoClient,
+		Say:    func(format string, args ...any) { fmt.Fprintf(t.err, format+"\n", args...) },
 	})
 	if err != nil {
 		return fmt.Errorf("%w (seed %d, scale %s, left in %s)", err, c.Seed, c.Scale, dir)
 	}
+	return c.conclude(t, dir, report, report.Passed, report.Differences.Lines())
+}
+
+// checkFlags are those of every check of a scenario.
+type checkFlags struct {
+	Check bool `help:"Do not show anything: run in a fresh directory on free ports, read what came out, compare with the oracle."`
+	Keep  bool `help:"With --check, leave the directory there. It stays after a failure anyway."`
+	JSON  bool `name:"json" help:"With --check, print the report as JSON."`
+}
+
+// refuse says which flags make no sense without --check.
+func (c *checkFlags) refuse(fault string) error {
+	if !c.Check && (fault != "" || c.JSON || c.Keep) {
+		return usagef("--fault, --json and --keep go with --check")
+	}
+	return nil
+}
+
+// conclude prints a report, and removes the directory of a run that passed.
+func (c *checkFlags) conclude(t *terminal, dir string, report interface{ Line() string }, passed bool, differences []string) (err error) {
 	if c.JSON {
 		err = t.json(report)
 	} else {
 		_, err = fmt.Fprintln(t.out, report.Line())
 	}
-	if !report.Passed {
-		for _, line := range report.Differences.Lines() {
+	if !passed {
+		for _, line := range differences {
 			fmt.Fprintln(t.err, line)
 		}
 		fmt.Fprintf(t.err, "What was written and stored is in %s\n", dir)
@@ -105,4 +116,18 @@ func (c *demoTollsCommand) check(ctx context.Context, t *terminal, scale tolls.S
 		return err
 	}
 	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// checkServer is the server of a check. Only a process of its own can be killed.
+func checkServer(t *terminal, dir string, own bool) scenario.Server {
+	if own {
+		return &childServer{data: filepath.Join(dir, "data"), log: filepath.Join(dir, "server.log")}
+	}
+	return &embeddedServer{data: filepath.Join(dir, "data"), logger: t.logger("error")}
+}
+
+// demoClient talks to a server of ours. It tries each request once: the trying again is put's and tail's.
+func demoClient(endpoint string) (*kinesis.Client, error) {
+	return client.NewKinesis(client.Options{Endpoint: endpoint, AccessKey: client.DefaultAccessKey, SecretKey: client.DefaultSecretKey,
+		Region: client.DefaultRegion, MaxAttempts: 1, Getenv: func(string) string { return "" }})
 }

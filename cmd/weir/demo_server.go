@@ -34,7 +34,7 @@ func (s *embeddedServer) Start(ctx context.Context, faults string) (err error) {
 		}
 		listen = u.Host
 	}
-	s.node, err = node.Start(ctx, node.Config{DataDir: s.data, Listen: listen, Dev: true, Durability: "sync", Faults: faults, Logger: s.logger})
+	s.node, err = node.Start(ctx, node.Config{DataDir: s.data, Listen: listen, Dev: true, Durability: "sync", Faults: faults, Logger: s.logger, Launcher: launcher()})
 	if err != nil {
 		return err
 	}

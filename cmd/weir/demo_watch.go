@@ -34,8 +34,7 @@ func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.S
 		return explainStart(err, node.Config{DataDir: c.Data})
 	}
 	endpoint := "http://" + n.Addr()
-	api, err := client.NewKinesis(client.Options{Endpoint: endpoint, AccessKey: client.DefaultAccessKey, SecretKey: client.DefaultSecretKey,
-		Region: client.DefaultRegion, MaxAttempts: 1, Getenv: func(string) string { return "" }})
+	api, err := demoClient(endpoint)
 	if err == nil {
 		_, err = client.EnsureStream(ctx, api, tolls.Stream, 4)
 	}

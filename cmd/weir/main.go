@@ -20,6 +20,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == launchWord {
 		os.Exit(launch(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == enrichWord {
+		os.Exit(enrich())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the next one ends the process at once.
 	go func() {

@@ -5,7 +5,7 @@
 // any other fault, the sets are equal after duplicates are removed by business key, and nothing that was acknowledged is
 // missing. The records of one key come in their order, whatever happens. The scenarios themselves, each with its generator and its oracle, are the packages below; how a server is started is the caller's.
 //
-// Read Fault, then Server, then package tolls.
+// Read Fault, then Server, then package tolls, then package offers.
 package scenario
 
 import (
@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
 // Fault is the name of what goes wrong during a run. The empty Fault is none.
@@ -32,23 +34,23 @@ const (
 	KillDuringReshard Fault = "F1+F5" // both, and the first kills come right after a reshard began
 )
 
-// missing says what a fault needs that this version of Weir does not have. A fault that is not here can be run.
-var missing = map[Fault]string{
-	SinkDown:     "delivery streams, which have the destinations",
-	PoisonRecord: "functions",
-	ClockStep:    "windows and delivery buffers, which are what a step of the clock could harm",
-}
+// all is every fault that has a name.
+var all = []Fault{KillServer, SinkDown, PoisonRecord, DuplicateDelivery, Reshard, DiskFull, ClockStep, TornJournal, KillDuringReshard}
 
-// ParseFault finds a fault by name. The error names what is known, or what is missing.
-func ParseFault(name string) (Fault, error) {
+// ParseFault finds a fault by name, among those that a scenario can be run under. No name is no fault. The error names them.
+func ParseFault(name string, among ...Fault) (Fault, error) {
 	fault := Fault(strings.ToUpper(name))
-	switch fault {
-	case "", KillServer, DuplicateDelivery, Reshard, DiskFull, TornJournal, KillDuringReshard:
+	if fault == "" || slices.Contains(among, fault) {
 		return fault, nil
-	case SinkDown, PoisonRecord, ClockStep:
-		return "", fmt.Errorf("fault %s cannot be run yet: this version has no %s", fault, missing[fault])
 	}
-	return "", fmt.Errorf("fault %q is none of F1 to F8, nor %s, the only two that go together", name, KillDuringReshard)
+	names := make([]string, len(among))
+	for i, one := range among {
+		names[i] = string(one)
+	}
+	if slices.Contains(all, fault) {
+		return "", fmt.Errorf("fault %s is none of this scenario's, which are %s", fault, strings.Join(names, ", "))
+	}
+	return "", fmt.Errorf("fault %q is none of F1 to F8; this scenario's are %s", name, strings.Join(names, ", "))
 }
 
 // Has says whether one is the fault or a part of it.
@@ -71,4 +73,14 @@ type Server interface {
 	Endpoint() string
 	// DataDir is the directory of everything durable.
 	DataDir() string
+}
+
+// HangUp closes a client's idle connections, which a server that stops in good order would wait for. A nil client has none.
+func HangUp(api *kinesis.Client) {
+	if api == nil {
+		return
+	}
+	if idle, ok := api.Options().HTTPClient.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
 }

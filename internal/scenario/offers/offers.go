@@ -8,7 +8,6 @@
 package offers
 
 import (
-	"strings"
 	"time"
 )
 
@@ -55,9 +54,3 @@ func (s SignUp) Key() string { return s.User + "@" + s.At.UTC().Format(timeForma
 
 // Key is the business key of the sign-up that the offer is for.
 func (o Offer) Key() string { return SignUp{User: o.User, At: o.At}.Key() }
-
-// userOf is the user in a key.
-func userOf(key string) string {
-	user, _, _ := strings.Cut(key, "@")
-	return user
-}

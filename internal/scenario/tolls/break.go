@@ -14,6 +14,7 @@ import (
 	"github.com/weir-stream/weir/client"
 	"github.com/weir-stream/weir/client/put"
 	"github.com/weir-stream/weir/client/tail"
+	"github.com/weir-stream/weir/internal/scenario"
 )
 
 // killSoon kills the server within the next twenty milliseconds, while the caller goes on sending, and starts it again.
@@ -106,7 +107,7 @@ func (c *check) fillDisk(ctx context.Context, next []put.Record) error {
 }
 
 func (c *check) restart(ctx context.Context, faults string) error {
-	c.hangUp()
+	scenario.HangUp(c.api)
 	if err := c.Server.Stop(ctx); err != nil {
 		return err
 	}

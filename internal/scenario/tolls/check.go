@@ -21,6 +21,9 @@ import (
 	"github.com/weir-stream/weir/internal/scenario"
 )
 
+// Faults are those that a check can be run under.
+var Faults = []scenario.Fault{scenario.KillServer, scenario.DuplicateDelivery, scenario.Reshard, scenario.DiskFull, scenario.TornJournal, scenario.KillDuringReshard}
+
 // CheckOptions say what to run. Server, Dir and Client are needed.
 type CheckOptions struct {
 	Seed  uint64
@@ -124,7 +127,7 @@ func Check(ctx context.Context, opts CheckOptions) (Report, error) {
 	}
 	err := c.run(ctx)
 	err = errors.Join(err, c.waitKill(), c.waitReshard(), c.along.stop()) // a run that failed may have left one under way
-	c.hangUp()
+	scenario.HangUp(c.api)
 	err = errors.Join(err, opts.Server.Stop(context.WithoutCancel(ctx)))
 	c.report.Seconds = time.Since(begun).Seconds()
 	return c.report, err
@@ -132,16 +135,6 @@ func Check(ctx context.Context, opts CheckOptions) (Report, error) {
 
 // newRandom is what a run draws from.
 func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x636865636b)) } // the second word is "check"
-
-// hangUp closes idle connections, which a server that stops in good order would wait for.
-func (c *check) hangUp() {
-	if c.api == nil {
-		return
-	}
-	if idle, ok := c.api.Options().HTTPClient.(interface{ CloseIdleConnections() }); ok {
-		idle.CloseIdleConnections()
-	}
-}
 
 func (c *check) run(ctx context.Context) error {
 	if err := c.connect(ctx); err != nil {
