@@ -20,22 +20,69 @@ type screenText struct {
 	Scale, Data       string
 }
 
+// canvas is a terminal's other screen, which is redrawn as a whole.
+type canvas struct {
+	t      *terminal
+	opened bool
+}
+
+// open turns to the other screen, without a cursor.
+func (c *canvas) open() {
+	fmt.Fprint(c.t.out, "\x1b[?1049h\x1b[?25l")
+	c.opened = true
+}
+
+// close gives the terminal back.
+func (c *canvas) close() {
+	if c.opened {
+		fmt.Fprint(c.t.out, "\x1b[?25h\x1b[?1049l")
+	}
+}
+
+// show redraws the whole screen in one write: from the top, each line cleared to its end, then everything below.
+func (c *canvas) show(lines []string) {
+	_, height := c.t.size()
+	if len(lines) > height-1 {
+		lines = lines[:max(1, height-1)]
+	}
+	var b strings.Builder
+	b.WriteString("\x1b[H")
+	for _, line := range lines {
+		b.WriteString(line + "\x1b[K\r\n")
+	}
+	b.WriteString("\x1b[J")
+	fmt.Fprint(c.t.out, b.String())
+}
+
+// inColumns puts cells of equal width into as many columns as fit, read downwards.
+func inColumns(cells []string, cell, width int) []string {
+	columns := max(1, (width-2)/cell)
+	rows := (len(cells) + columns - 1) / columns
+	lines := make([]string, rows)
+	for i, c := range cells {
+		if lines[i%rows] == "" {
+			lines[i%rows] = "  "
+		}
+		lines[i%rows] += c
+	}
+	return lines
+}
+
 // screen draws the figures, four times a second on a terminal, one line every two seconds elsewhere.
 type screen struct {
-	t       *terminal
+	canvas
 	figures *figures
 	text    screenText
 	http    *http.Client
 	before  snapshot // a while ago, for the rates
 	rates   rates
-	opened  bool
 }
 
 // rates are per second.
 type rates struct{ put, size, read float64 }
 
 func newScreen(t *terminal, f *figures, text screenText) *screen {
-	return &screen{t: t, figures: f, text: text, before: f.now(), http: &http.Client{Timeout: time.Second}}
+	return &screen{canvas: canvas{t: t}, figures: f, text: text, before: f.now(), http: &http.Client{Timeout: time.Second}}
 }
 
 // run draws until ctx ends.
@@ -45,8 +92,7 @@ func (s *screen) run(ctx context.Context) error {
 		every = 2 * time.Second
 		fmt.Fprintf(s.t.out, "%s is served at %s; Ctrl-C ends it\n", tolls.Stream, s.text.Endpoint)
 	} else {
-		fmt.Fprint(s.t.out, "\x1b[?1049h\x1b[?25l") // the other screen, no cursor
-		s.opened = true
+		s.open()
 	}
 	for {
 		now := s.figures.now()
@@ -59,7 +105,8 @@ func (s *screen) run(ctx context.Context) error {
 		}
 		syncs := fetchSyncs(ctx, s.http, s.text.Console)
 		if s.t.outTTY {
-			s.draw(now, syncs)
+			width, _ := s.t.size()
+			s.show(s.lines(now, syncs, width))
 		} else {
 			fmt.Fprintf(s.t.out, "%s  put %s (%.0f/s)  read %s  lag %s  %s\n", now.scenario.Format("Mon 15:04"), countText(int64(now.acked)), s.rates.put, countText(int64(now.got)), durationText(now.lag), syncs)
 		}
@@ -67,29 +114,6 @@ func (s *screen) run(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// close gives the terminal back.
-func (s *screen) close() {
-	if s.opened {
-		fmt.Fprint(s.t.out, "\x1b[?25h\x1b[?1049l")
-	}
-}
-
-// draw redraws the whole screen in one write: from the top, each line cleared to its end, then everything below.
-func (s *screen) draw(now snapshot, syncs syncFigures) {
-	width, height := s.t.size()
-	lines := s.lines(now, syncs, width)
-	if len(lines) > height-1 {
-		lines = lines[:max(1, height-1)]
-	}
-	var b strings.Builder
-	b.WriteString("\x1b[H")
-	for _, line := range lines {
-		b.WriteString(line + "\x1b[K\r\n")
-	}
-	b.WriteString("\x1b[J")
-	fmt.Fprint(s.t.out, b.String())
 }
 
 func (s *screen) lines(now snapshot, syncs syncFigures, width int) []string {
@@ -142,16 +166,7 @@ func (s *screen) stations(now snapshot, width int) []string {
 		bar := strings.Repeat("▆", n*8/most)
 		cells = append(cells, fmt.Sprintf("%s %8s %s%s", tolls.StationName(station), countText(int64(n)), s.t.paint(cyan, bar), strings.Repeat(" ", cell-15-len([]rune(bar)))))
 	}
-	columns := max(1, (width-2)/cell)
-	rows := (len(cells) + columns - 1) / columns
-	lines := make([]string, rows)
-	for i, c := range cells {
-		if lines[i%rows] == "" {
-			lines[i%rows] = "  "
-		}
-		lines[i%rows] += c
-	}
-	return lines
+	return inColumns(cells, cell, width)
 }
 
 // fetchSyncs reads the server's histogram of syncs. A server that does not answer, or does not have it, has no figures.

@@ -29,7 +29,7 @@ func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.S
 	if err != nil {
 		return err
 	}
-	n, err := c.startNode(ctx, t)
+	n, err := startDemoNode(ctx, t, filepath.Join(c.Data, "data"), c.Listen)
 	if err != nil {
 		return explainStart(err, node.Config{DataDir: c.Data})
 	}
@@ -44,11 +44,19 @@ func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.S
 	d := &demo{command: c, scale: scale, state: state, api: api, figures: newFigures(scale)}
 	screen := newScreen(t, d.figures, screenText{Endpoint: endpoint, Console: "http://" + n.ConsoleAddr(), Speed: c.Speed, Seed: c.Seed, Scale: c.Scale, Data: c.Data})
 
-	// All four end when one fails or when the person has seen enough; then the server is drained.
+	err = untilEnough(ctx, n, d.write, d.feed, d.read, screen.run)
+	screen.close()
+	err = errors.Join(err, stopNode(ctx, n))
+	fmt.Fprintln(t.out, d.figures.last(c.Data))
+	return err
+}
+
+// untilEnough runs the parts of a demo. All end when one fails, or the server, or when the person has seen enough, which is no error.
+func untilEnough(ctx context.Context, n *node.Node, parts ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for _, part := range []func(context.Context) error{d.write, d.feed, d.read, screen.run} {
+	for _, part := range parts {
 		wg.Go(func() {
 			if err := part(ctx); err != nil && ctx.Err() == nil {
 				cancel(err)
@@ -63,19 +71,15 @@ func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.S
 		}
 	})
 	wg.Wait()
-	err = context.Cause(ctx)
-	if errors.Is(err, context.Canceled) {
-		err = nil
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
 	}
-	screen.close()
-	err = errors.Join(err, stopNode(ctx, n))
-	fmt.Fprintln(t.out, d.figures.last(c.Data))
-	return err
+	return nil
 }
 
-// startNode starts the server on the usual ports, or on free ones instead of those that are taken.
-func (c *demoTollsCommand) startNode(ctx context.Context, t *terminal) (*node.Node, error) {
-	config := node.Config{DataDir: filepath.Join(c.Data, "data"), Listen: c.Listen, ConsoleListen: defaultSettings().ConsoleListen, Dev: true, Durability: "sync", Logger: t.logger("error")}
+// startDemoNode starts the server of a demo on the usual ports, or on free ones instead of those that are taken.
+func startDemoNode(ctx context.Context, t *terminal, data, listen string) (*node.Node, error) {
+	config := node.Config{DataDir: data, Listen: listen, ConsoleListen: defaultSettings().ConsoleListen, Dev: true, Durability: "sync", Logger: t.logger("error"), Launcher: launcher()}
 	n, err := node.Start(ctx, config)
 	for _, taken := range []*string{&config.ConsoleListen, &config.Listen} {
 		if errors.Is(err, syscall.EADDRINUSE) {
