@@ -176,7 +176,7 @@ func (x *Examination) tellDirectories() {
 		if info.Bounds.Next == 0 || slices.ContainsFunc(x.folds, func(l *beside.Look) bool { return l.Fold.Log == info.ID }) {
 			continue
 		}
-		of := ""
+		var of string
 		switch {
 		case tables.IsLog(info.ID):
 			of = fmt.Sprintf("tables of account %s in a region", tables.AccountOf(info.ID))
