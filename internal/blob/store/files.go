@@ -100,7 +100,7 @@ func (f *files) hold() (release func()) {
 	f.mu.Lock()
 	f.held++
 	f.mu.Unlock()
-	f.removing.Lock() // the one that is being removed is gone by now
+	f.removing.Lock()   // the one that is being removed is gone by now
 	f.removing.Unlock() //nolint:staticcheck // it is only waited for
 	return sync.OnceFunc(func() {
 		f.mu.Lock()
