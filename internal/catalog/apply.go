@@ -229,7 +229,7 @@ func (Tick) apply(s *State, at time.Time, position commitlog.Position) error {
 		if !some || due.After(at) {
 			return nil
 		}
-		for _, group := range s.deadlines.all() {
+		for _, group := range s.deadlines.All() {
 			s.change(s.StreamByGroup(group), position, func(next *Stream) { next.pass(at) })
 			break
 		}

@@ -106,7 +106,7 @@ func (c UpdateAccountSettings) apply(s *State, at time.Time, position commitlog.
 		}
 	}
 	if now != was {
-		s.settings = s.settings.put(c.Account+"/"+c.Region, now)
+		s.settings = s.settings.Put(c.Account+"/"+c.Region, now)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/ordered"
 )
 
 var seed = flag.Uint64("seed", 0, "of random tests; 0 takes a new one")
@@ -95,14 +96,14 @@ func TestReplayIsDeterministic(t *testing.T) {
 
 // differ names what of the derived trees is not equal in two states.
 func differ(a, b *State) string {
-	groups := func(t tree[string, *Stream]) (all []string) {
-		for key, s := range t.all() {
+	groups := func(t ordered.Map[string, *Stream]) (all []string) {
+		for key, s := range t.All() {
 			all = append(all, key+" "+s.ARN+" "+s.ID)
 		}
 		return all
 	}
-	due := func(t tree[string, uint64]) (all []string) {
-		for key := range t.all() {
+	due := func(t ordered.Map[string, uint64]) (all []string) {
+		for key := range t.All() {
 			all = append(all, key)
 		}
 		return all
@@ -114,11 +115,11 @@ func differ(a, b *State) string {
 		return "byID"
 	case !slices.Equal(groups(a.byChange), groups(b.byChange)):
 		return "byChange"
-	case !maps.Equal(maps.Collect(a.usage.all()), maps.Collect(b.usage.all())):
+	case !maps.Equal(maps.Collect(a.usage.All()), maps.Collect(b.usage.All())):
 		return "usage"
 	case !slices.Equal(due(a.deadlines), due(b.deadlines)):
 		return "deadlines"
-	case a.byGroup.size != b.byGroup.size:
+	case a.byGroup.Len() != b.byGroup.Len():
 		return "byGroup"
 	}
 	return ""

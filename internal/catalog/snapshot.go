@@ -91,10 +91,10 @@ type (
 // Encode is the state as canonical bytes: equal states, equal bytes.
 func (s *State) Encode() []byte {
 	wire := wireState{Format: snapshotFormat, Version: s.version, LastGroup: s.lastGroup, TestClock: s.testClock, Streams: make([]wireStream, 0, s.Len())}
-	for name, second := range s.spent.all() {
+	for name, second := range s.spent.All() {
 		wire.Spent = append(wire.Spent, wireSpent{name, second})
 	}
-	for account, settings := range s.settings.all() {
+	for account, settings := range s.settings.All() {
 		wire.Settings = append(wire.Settings, wireSettings{account, settings.Started, settings.Ends})
 	}
 	for stream := range s.All() {
@@ -160,13 +160,13 @@ func Decode(b []byte) (*State, error) {
 		return nil, fault.New(fault.Corrupt, "catalog snapshot: the test clock stands at %v", s.testClock)
 	}
 	for _, w := range wire.Spent {
-		s.spent = s.spent.put(w.Name, w.Second)
+		s.spent = s.spent.Put(w.Name, w.Second)
 	}
 	for _, w := range wire.Settings {
 		if w.Started.IsZero() || !sayable(w.Started) || !sayable(w.Ends) {
 			return nil, fault.New(fault.Corrupt, "catalog snapshot: the commitment of account %q goes from %v to %v", w.Account, w.Started, w.Ends)
 		}
-		s.settings = s.settings.put(w.Account, AccountSettings{Started: w.Started.UTC(), Ends: w.Ends.UTC()})
+		s.settings = s.settings.Put(w.Account, AccountSettings{Started: w.Started.UTC(), Ends: w.Ends.UTC()})
 	}
 	for _, w := range wire.Streams {
 		stream, wrong := w.stream()

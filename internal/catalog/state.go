@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/arn"
+	"github.com/weir-stream/weir/internal/ordered"
 )
 
 // State is everything that exists, as of one place in the control log. It is immutable and safe for anyone to keep: a change makes
@@ -19,17 +20,17 @@ type State struct {
 
 	// spent is, for the names of streams that went within the second in which they were made, that second: another stream of the name gets a later
 	// one, so that the sequence numbers of the two differ. By nameKey; forgotten once the log's time is past it.
-	spent tree[string, int64]
+	spent ordered.Map[string, int64]
 
-	settings tree[string, AccountSettings] // by account and region; those that differ from the zero value
+	settings ordered.Map[string, AccountSettings] // by account and region; those that differ from the zero value
 
-	streams tree[string, *Stream] // by nameKey; everything below is made from it
+	streams ordered.Map[string, *Stream] // by nameKey; everything below is made from it
 
-	byID      tree[string, *Stream]
-	byGroup   tree[uint64, *Stream]
-	byChange  tree[string, *Stream] // by changeKey
-	usage     tree[string, Usage]   // by account and region; none is zero
-	deadlines tree[string, uint64]  // by deadlineKey: the group of a stream to look at then
+	byID      ordered.Map[string, *Stream]
+	byGroup   ordered.Map[uint64, *Stream]
+	byChange  ordered.Map[string, *Stream] // by changeKey
+	usage     ordered.Map[string, Usage]   // by account and region; none is zero
+	deadlines ordered.Map[string, uint64]  // by deadlineKey: the group of a stream to look at then
 }
 
 // Usage is what the streams of one account in one region come to, for the quotas. DELETING streams count until they are gone.
@@ -52,7 +53,7 @@ func (s *State) TestClock() (time.Time, bool) { return s.testClock, !s.testClock
 
 // Stream finds the stream of a name, in whatever status, or nil.
 func (s *State) Stream(account, region, name string) *Stream {
-	found, _ := s.streams.get(nameKey(account, region, name))
+	found, _ := s.streams.Get(nameKey(account, region, name))
 	return found
 }
 
@@ -74,13 +75,13 @@ func (s *State) StreamByARN(text string) *Stream {
 
 // StreamByID finds the stream with a StreamId, or nil.
 func (s *State) StreamByID(id string) *Stream {
-	found, _ := s.byID.get(id)
+	found, _ := s.byID.Get(id)
 	return found
 }
 
 // StreamByGroup finds the stream whose logs are of a group, or nil when it is gone or was never there.
 func (s *State) StreamByGroup(group uint64) *Stream {
-	found, _ := s.byGroup.get(group)
+	found, _ := s.byGroup.Get(group)
 	return found
 }
 
@@ -88,7 +89,7 @@ func (s *State) StreamByGroup(group uint64) *Stream {
 func (s *State) Streams(account, region, after string) iter.Seq[*Stream] {
 	prefix := nameKey(account, region, "")
 	return func(yield func(*Stream) bool) {
-		for key, stream := range s.streams.from(prefix + after) {
+		for key, stream := range s.streams.From(prefix + after) {
 			if !strings.HasPrefix(key, prefix) {
 				return
 			}
@@ -102,7 +103,7 @@ func (s *State) Streams(account, region, after string) iter.Seq[*Stream] {
 // All visits every stream, ordered by account, region and name.
 func (s *State) All() iter.Seq[*Stream] {
 	return func(yield func(*Stream) bool) {
-		for _, stream := range s.streams.all() {
+		for _, stream := range s.streams.All() {
 			if !yield(stream) {
 				return
 			}
@@ -114,7 +115,7 @@ func (s *State) All() iter.Seq[*Stream] {
 // DELETING before.
 func (s *State) Since(version int64) iter.Seq[*Stream] {
 	return func(yield func(*Stream) bool) {
-		for _, stream := range s.byChange.from(changeKey(version+1, 0)) {
+		for _, stream := range s.byChange.From(changeKey(version+1, 0)) {
 			if !yield(stream) {
 				return
 			}
@@ -123,24 +124,24 @@ func (s *State) Since(version int64) iter.Seq[*Stream] {
 }
 
 // Len is how many streams there are.
-func (s *State) Len() int { return s.streams.size }
+func (s *State) Len() int { return s.streams.Len() }
 
 // Usage is what an account uses in a region.
 func (s *State) Usage(account, region string) Usage {
-	u, _ := s.usage.get(account + "/" + region)
+	u, _ := s.usage.Get(account + "/" + region)
 	return u
 }
 
 // Settings are those of an account in a region.
 func (s *State) Settings(account, region string) AccountSettings {
-	settings, _ := s.settings.get(account + "/" + region)
+	settings, _ := s.settings.Get(account + "/" + region)
 	return settings
 }
 
 // NextDeadline is when time alone changes something, and whether it ever does. A Tick at or after it brings the change.
 func (s *State) NextDeadline() (time.Time, bool) {
-	for _, group := range s.deadlines.all() {
-		stream, _ := s.byGroup.get(group)
+	for _, group := range s.deadlines.All() {
+		stream, _ := s.byGroup.Get(group)
 		return stream.deadline(), true
 	}
 	return time.Time{}, false
@@ -195,30 +196,30 @@ func (s *Stream) pass(at time.Time) {
 // with is the state with a stream added or replaced; was is what it replaces, or nil. s is a private copy, not yet published.
 func (s *State) with(was, stream *Stream) {
 	s.forget(was)
-	s.streams = s.streams.put(stream.nameKey(), stream)
-	s.byID = s.byID.put(stream.ID, stream)
-	s.byGroup = s.byGroup.put(stream.Group, stream)
-	s.byChange = s.byChange.put(changeKey(stream.Changed, stream.Group), stream)
+	s.streams = s.streams.Put(stream.nameKey(), stream)
+	s.byID = s.byID.Put(stream.ID, stream)
+	s.byGroup = s.byGroup.Put(stream.Group, stream)
+	s.byChange = s.byChange.Put(changeKey(stream.Changed, stream.Group), stream)
 	s.count(stream, 1)
 	if due := stream.deadline(); !due.IsZero() {
-		s.deadlines = s.deadlines.put(deadlineKey(due, stream.Group), stream.Group)
+		s.deadlines = s.deadlines.Put(deadlineKey(due, stream.Group), stream.Group)
 	}
 }
 
 // without is the state with a stream gone. s is a private copy, not yet published.
 func (s *State) without(stream *Stream) {
 	s.forget(stream)
-	s.streams = s.streams.remove(stream.nameKey())
-	s.byID = s.byID.remove(stream.ID)
-	s.byGroup = s.byGroup.remove(stream.Group)
+	s.streams = s.streams.Remove(stream.nameKey())
+	s.byID = s.byID.Remove(stream.ID)
+	s.byGroup = s.byGroup.Remove(stream.Group)
 }
 
 // spend notes the second that a stream's shards were made in, if another stream of its name could get the same, and forgets those of which none can. s is
 // a private copy, not yet published.
 func (s *State) spend(stream *Stream, at time.Time) {
-	for key, second := range s.spent.all() {
+	for key, second := range s.spent.All() {
 		if second < at.Unix() {
-			s.spent = s.spent.remove(key)
+			s.spent = s.spent.Remove(key)
 		}
 	}
 	last := stream.Shards[0].Created.Unix()
@@ -226,14 +227,14 @@ func (s *State) spend(stream *Stream, at time.Time) {
 		last = max(last, stream.Shards[i].Created.Unix())
 	}
 	if last >= at.Unix() {
-		s.spent = s.spent.put(stream.nameKey(), last)
+		s.spent = s.spent.Put(stream.nameKey(), last)
 	}
 }
 
 // unspent is the second, from at on, that the shards of a new stream of a name may be made in.
 func (s *State) unspent(account, region, name string, at time.Time) time.Time {
 	second := at.Truncate(time.Second)
-	if last, known := s.spent.get(nameKey(account, region, name)); known && last >= second.Unix() {
+	if last, known := s.spent.Get(nameKey(account, region, name)); known && last >= second.Unix() {
 		return time.Unix(last+1, 0).UTC()
 	}
 	return second
@@ -244,17 +245,17 @@ func (s *State) forget(stream *Stream) {
 	if stream == nil {
 		return
 	}
-	s.byChange = s.byChange.remove(changeKey(stream.Changed, stream.Group))
+	s.byChange = s.byChange.Remove(changeKey(stream.Changed, stream.Group))
 	s.count(stream, -1)
 	if due := stream.deadline(); !due.IsZero() {
-		s.deadlines = s.deadlines.remove(deadlineKey(due, stream.Group))
+		s.deadlines = s.deadlines.Remove(deadlineKey(due, stream.Group))
 	}
 }
 
 // count adds a stream to the usage of its account, sign times.
 func (s *State) count(stream *Stream, sign int) {
 	key := stream.Account + "/" + stream.Region
-	u, _ := s.usage.get(key)
+	u, _ := s.usage.Get(key)
 	open := sign * stream.OpenShards()
 	u.Streams += sign
 	u.AllShards += open
@@ -267,10 +268,10 @@ func (s *State) count(stream *Stream, sign int) {
 		u.Shards += open
 	}
 	if u == (Usage{}) {
-		s.usage = s.usage.remove(key)
+		s.usage = s.usage.Remove(key)
 		return
 	}
-	s.usage = s.usage.put(key, u)
+	s.usage = s.usage.Put(key, u)
 }
 
 // The keys of the trees. Account, region and name hold no slash, and numbers have a fixed width, so that order is the order of the parts.
