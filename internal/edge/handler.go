@@ -11,6 +11,9 @@ import (
 
 // ServeHTTP is the path of a request: ids, origin, route, body, caller, service, event.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 && r.ContentLength == 0 && strings.EqualFold(first(r.Header, "Expect"), "100-continue") {
+		w.WriteHeader(http.StatusContinue) // net/http says it only before a body, and botocore, not hearing it, misreads the next answer of the connection
+	}
 	c, err := e.newCall(w, r)
 	if err != nil {
 		e.options.Logger.Error("request refused: no randomness for its id", "err", err)
