@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +26,7 @@ func main() {
 		exit(runFloor(os.Args[2:]))
 		return
 	}
-	only := flag.String("only", "", "comma-separated tables to run: put, get, push, reshard, connections, memory, first, functions, restart; empty runs all")
+	only := flag.String("only", "", "comma-separated tables to run: put, get, push, reshard, connections, memory, first, items, functions, restart; empty runs all")
 	seconds := flag.Int("seconds", 10, "how long each side of a comparison is driven, in seconds")
 	rounds := flag.Int("rounds", 3, "how often each comparison is repeated; the median ratio is reported")
 	gib := flag.Int("gib", 10, "how much is on disk when the restart is timed, in GiB")
@@ -105,10 +106,11 @@ func (b *bench) close() { os.RemoveAll(b.dir) }
 
 func (b *bench) run(ctx context.Context, only string, gib int) error {
 	b.printf("Machine: %s, %d cores, %s, %s. %d s a side, %d rounds, median.\n\n", cpuModel(), runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH, runtime.Version(), int(b.duration.Seconds()), b.rounds)
-	tables := []struct {
+	type table struct {
 		name string
 		run  func(context.Context) error
-	}{
+	}
+	tables := []table{
 		{"put", b.put},
 		{"get", b.get},
 		{"push", b.push},
@@ -116,11 +118,13 @@ func (b *bench) run(ctx context.Context, only string, gib int) error {
 		{"connections", b.connections},
 		{"memory", b.memory},
 		{"first", b.first},
+		{"items", b.items},
 		{"functions", b.functions},
 		{"restart", func(ctx context.Context) error { return b.restart(ctx, gib) }},
 	}
 	for _, name := range strings.Split(only, ",") {
-		if name != "" && !strings.Contains(" put get push reshard connections memory first functions restart ", " "+name+" ") {
+		known := slices.ContainsFunc(tables, func(t table) bool { return t.name == name })
+		if name != "" && !known {
 			return fmt.Errorf("there is no table %q", name)
 		}
 	}
