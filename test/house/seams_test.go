@@ -45,6 +45,7 @@ var seams = []struct {
 var crossings = []struct{ path, importPath, reason string }{
 	{"internal/clock", "time", "the real clock is where time comes from"},
 	{"internal/vfs", "os", "the file system of the machine is where files come from"},
+	{"internal/fold/commands/commandtest", "os", "a suite of tests, whose golden bytes lie in the tree"},
 	{"internal/sandbox", "os", "functions are processes of the machine: their code lies where processes find it"},
 }
 

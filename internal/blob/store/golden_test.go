@@ -1,0 +1,12 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/weir-stream/weir/internal/fold/commands/commandtest"
+)
+
+// Every command keeps the bytes with which it was released.
+func TestCommandBytes(t *testing.T) {
+	commandtest.Golden(t, "testdata/commands.txt", decoders, encodeCommand)
+}
