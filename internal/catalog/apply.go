@@ -10,6 +10,7 @@ import (
 	"github.com/weir-stream/weir/internal/arn"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/record"
 )
 
@@ -17,17 +18,17 @@ import (
 func Empty() *State { return empty }
 
 // Apply is the only way in which anything changes: the state after a command that stands at a position of the control log. at is the
-// log's time there: UTC, whole milliseconds, never less than before. The result is for ResultError; a refused command changes nothing and gives s itself.
+// log's time there: UTC, whole milliseconds, never less than before. The result is for commands.DecodeResult; a refused command changes nothing and gives s itself.
 //
-// An error means that the command cannot be understood (see DecodeCommand): nobody may go on behind it.
+// An error means that the command cannot be understood (see commands.Set.Decode): nobody may go on behind it.
 func Apply(s *State, at time.Time, position commitlog.Position, command []byte) (*State, []byte, error) {
-	c, err := DecodeCommand(command)
+	c, err := known.Decode(command)
 	if err != nil {
 		return nil, nil, err
 	}
 	next := *s
 	if refusal := c.apply(&next, at, position); refusal != nil {
-		return s, encodeRefusal(refusal), nil
+		return s, commands.EncodeResult(nil, refusal), nil
 	}
 	if next == *s {
 		return s, nil, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/record"
 )
@@ -42,7 +43,7 @@ func (h *history) do(t testing.TB, after time.Duration, c Command) error {
 		t.Fatal(err)
 	}
 	h.position++
-	refusal := ResultError(result)
+	refusal := commands.DecodeResult(result, nil)
 	if refusal != nil && next != h.state {
 		t.Fatalf("%T was refused and changed something: %v", c, refusal)
 	}

@@ -1,21 +1,14 @@
 package catalog
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"time"
 
 	"github.com/weir-stream/weir/internal/commitlog"
-	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/quota"
 )
 
-// Command is something that may be asked of the catalog. It says what is wanted, not what becomes of it.
-//
-// In the log a command is {"type": "CreateStream.1", "body": {…}}. A type, once released, never changes its fields or its meaning: what has to
-// change gets the next number, and the old number is understood for as long as a log may hold it. A reader refuses a field it does not know,
-// because leaving it out would be another command.
+// Command is something that may be asked of the catalog. It says what is wanted, not what becomes of it. See commands.Set for what its name and fields promise.
 type Command interface {
 	// kind is the versioned name.
 	kind() string
@@ -177,92 +170,43 @@ func (UpdateMaxRecordSize) kind() string { return "UpdateMaxRecordSize.1" }
 func (Tick) kind() string                { return "Tick.1" }
 func (SetTestClock) kind() string        { return "SetTestClock.1" }
 
-// decoders has every command that this version understands, by its versioned name.
+// known is every command that this version understands.
 //
 // The first versions of four commands had fewer fields: reading one is reading the second with those left out, which means what the first meant.
-var decoders = map[string]func([]byte) (Command, error){
-	"CreateStream.1":               decode[CreateStream],
-	"DeleteStream.1":               decode[DeleteStream], // there were no consumers
-	"AddTags.1":                    decode[AddTags],
-	"RemoveTags.1":                 decode[RemoveTags],
-	CreateStream{}.kind():          decode[CreateStream],
-	StreamReady{}.kind():           decode[StreamReady],
-	DeleteStream{}.kind():          decode[DeleteStream],
-	StreamGone{}.kind():            decode[StreamGone],
-	IncreaseRetention{}.kind():     decode[IncreaseRetention],
-	DecreaseRetention{}.kind():     decode[DecreaseRetention],
-	AddTags{}.kind():               decode[AddTags],
-	RemoveTags{}.kind():            decode[RemoveTags],
-	UpdateMaxRecordSize{}.kind():   decode[UpdateMaxRecordSize],
-	SplitShard{}.kind():            decode[SplitShard],
-	MergeShards{}.kind():           decode[MergeShards],
-	UpdateShardCount{}.kind():      decode[UpdateShardCount],
-	ScaleStream{}.kind():           decode[ScaleStream],
-	ShardsSealed{}.kind():          decode[ShardsSealed],
-	ShardsGone{}.kind():            decode[ShardsGone],
-	RegisterConsumer{}.kind():      decode[RegisterConsumer],
-	DeregisterConsumer{}.kind():    decode[DeregisterConsumer],
-	SetResourcePolicy{}.kind():     decode[SetResourcePolicy],
-	StartEncryption{}.kind():       decode[StartEncryption],
-	StopEncryption{}.kind():        decode[StopEncryption],
-	RewrapKeys{}.kind():            decode[RewrapKeys],
-	SetShardMetrics{}.kind():       decode[SetShardMetrics],
-	UpdateStreamMode{}.kind():      decode[UpdateStreamMode],
-	UpdateWarmThroughput{}.kind():  decode[UpdateWarmThroughput],
-	UpdateDistribution{}.kind():    decode[UpdateDistribution],
-	UpdateAccountSettings{}.kind(): decode[UpdateAccountSettings],
-	Tick{}.kind():                  decode[Tick],
-	SetTestClock{}.kind():          decode[SetTestClock],
-}
-
-// wireCommand is a command in the log.
-type wireCommand struct {
-	Type string          `json:"type"`
-	Body json.RawMessage `json:"body"`
+var known = commands.Set[Command]{
+	"CreateStream.1":               commands.As[CreateStream, Command],
+	"DeleteStream.1":               commands.As[DeleteStream, Command], // there were no consumers
+	"AddTags.1":                    commands.As[AddTags, Command],
+	"RemoveTags.1":                 commands.As[RemoveTags, Command],
+	CreateStream{}.kind():          commands.As[CreateStream, Command],
+	StreamReady{}.kind():           commands.As[StreamReady, Command],
+	DeleteStream{}.kind():          commands.As[DeleteStream, Command],
+	StreamGone{}.kind():            commands.As[StreamGone, Command],
+	IncreaseRetention{}.kind():     commands.As[IncreaseRetention, Command],
+	DecreaseRetention{}.kind():     commands.As[DecreaseRetention, Command],
+	AddTags{}.kind():               commands.As[AddTags, Command],
+	RemoveTags{}.kind():            commands.As[RemoveTags, Command],
+	UpdateMaxRecordSize{}.kind():   commands.As[UpdateMaxRecordSize, Command],
+	SplitShard{}.kind():            commands.As[SplitShard, Command],
+	MergeShards{}.kind():           commands.As[MergeShards, Command],
+	UpdateShardCount{}.kind():      commands.As[UpdateShardCount, Command],
+	ScaleStream{}.kind():           commands.As[ScaleStream, Command],
+	ShardsSealed{}.kind():          commands.As[ShardsSealed, Command],
+	ShardsGone{}.kind():            commands.As[ShardsGone, Command],
+	RegisterConsumer{}.kind():      commands.As[RegisterConsumer, Command],
+	DeregisterConsumer{}.kind():    commands.As[DeregisterConsumer, Command],
+	SetResourcePolicy{}.kind():     commands.As[SetResourcePolicy, Command],
+	StartEncryption{}.kind():       commands.As[StartEncryption, Command],
+	StopEncryption{}.kind():        commands.As[StopEncryption, Command],
+	RewrapKeys{}.kind():            commands.As[RewrapKeys, Command],
+	SetShardMetrics{}.kind():       commands.As[SetShardMetrics, Command],
+	UpdateStreamMode{}.kind():      commands.As[UpdateStreamMode, Command],
+	UpdateWarmThroughput{}.kind():  commands.As[UpdateWarmThroughput, Command],
+	UpdateDistribution{}.kind():    commands.As[UpdateDistribution, Command],
+	UpdateAccountSettings{}.kind(): commands.As[UpdateAccountSettings, Command],
+	Tick{}.kind():                  commands.As[Tick, Command],
+	SetTestClock{}.kind():          commands.As[SetTestClock, Command],
 }
 
 // EncodeCommand is the command as the log holds it.
-func EncodeCommand(c Command) ([]byte, error) {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return nil, fault.As(fault.Invalid, err, "command %s", c.kind())
-	}
-	return json.Marshal(wireCommand{c.kind(), body})
-}
-
-// DecodeCommand reads a command from the log. Unsupported when its type or one of its fields is not known, Corrupt when it is no
-// command at all. Neither is a refusal: whoever meets one cannot go on.
-func DecodeCommand(b []byte) (Command, error) {
-	var wire wireCommand
-	if err := strictly(b, &wire); err != nil {
-		return nil, fault.As(fault.Corrupt, err, "command")
-	}
-	decode, known := decoders[wire.Type]
-	if !known {
-		return nil, fault.New(fault.Unsupported, "command %q is not known to this version of Weir", wire.Type)
-	}
-	c, err := decode(wire.Body)
-	if err != nil {
-		return nil, fault.As(fault.Unsupported, err, "command %q has a body that is not known to this version of Weir", wire.Type)
-	}
-	return c, nil
-}
-
-func decode[T Command](body []byte) (Command, error) {
-	var c T
-	err := strictly(body, &c)
-	return c, err
-}
-
-// strictly reads one JSON value and nothing behind it, with no field that into does not have.
-func strictly(b []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fault.New(fault.Corrupt, "something follows the JSON value")
-	}
-	return nil
-}
+func EncodeCommand(c Command) ([]byte, error) { return commands.Encode(c.kind(), c) }

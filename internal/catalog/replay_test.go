@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/ordered"
 )
 
@@ -89,7 +90,7 @@ func TestReplayIsDeterministic(t *testing.T) {
 			t.Fatal("a state changed after it was handed out")
 		}
 	}
-	if missing := slices.DeleteFunc(slices.Collect(maps.Keys(decoders)), func(kind string) bool { return done[kind] > 0 }); len(missing) > 0 {
+	if missing := slices.DeleteFunc(slices.Collect(maps.Keys(known)), func(kind string) bool { return done[kind] > 0 }); len(missing) > 0 {
 		t.Errorf("never done: %v", missing)
 	}
 }
@@ -230,10 +231,10 @@ func FuzzCommand(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := ResultError(result); fault.Is(err, fault.Corrupt) {
+		if err := commands.DecodeResult(result, nil); fault.Is(err, fault.Corrupt) {
 			t.Errorf("%s: %v", b, err)
 		}
-		c, err := DecodeCommand(b)
+		c, err := known.Decode(b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,17 +266,5 @@ func FuzzSnapshot(f *testing.F) {
 			t.Errorf("%s\nis read, written as\n%s\nand then %v", b, encoded, err)
 		}
 		s.NextDeadline()
-	})
-}
-
-func FuzzResult(f *testing.F) {
-	f.Add([]byte(`{"kind":"NotFound","message":"Stream s under account a not found."}`))
-	f.Add([]byte(``))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := ResultError(b); err != nil && !fault.Is(err, fault.Corrupt) {
-			if again := ResultError(encodeRefusal(err)); again == nil || again.Error() != err.Error() || fault.KindOf(again) != fault.KindOf(err) {
-				t.Errorf("%v and %v", err, again)
-			}
-		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/weir-stream/weir/internal/arn"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/record"
 )
 
@@ -152,7 +153,7 @@ func Decode(b []byte) (*State, error) {
 		return nil, fault.New(fault.Unsupported, "catalog snapshot has format %d; this version of Weir reads 1 to %d", format.Format, snapshotFormat)
 	}
 	var wire wireState
-	if err := strictly(b, &wire); err != nil {
+	if err := commands.Strictly(b, &wire); err != nil {
 		return nil, fault.As(fault.Corrupt, err, "catalog snapshot")
 	}
 	s := &State{version: wire.Version, lastGroup: wire.LastGroup, testClock: wire.TestClock.UTC()}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 )
 
 // Propose asks for what a command says, with the quotas that decide it filled in, and returns once State has what came of it. An error is the refusal, worded for
@@ -44,5 +45,5 @@ func (c *Controller) propose(ctx context.Context, command catalog.Command) error
 	if err != nil {
 		return err
 	}
-	return catalog.ResultError(result)
+	return commands.DecodeResult(result, nil)
 }

@@ -9,7 +9,7 @@ import (
 // apply is the only way in which anything changes: the state after a command, and the files that it refers to once more or once less. A refused
 // command changes nothing and gives s itself. An error means that the command cannot be understood: nobody may go on behind it.
 func apply(s *State, at time.Time, position commitlog.Position, command []byte) (next *State, result []byte, shared, dropped []uint64, err error) {
-	c, err := decodeCommand(command)
+	c, err := known.Decode(command)
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"testing"
 	"time"
+
+	"github.com/weir-stream/weir/internal/fold/commands"
 )
 
 // CRCs of parts give the CRC of the whole, whatever the lengths.
@@ -52,7 +54,7 @@ func FuzzCommand(f *testing.F) {
 		CreateBucket{Account: account, Bucket: "b", Max: 1}, PutObject{Key: "k", Segment: Segment{File: 3, Size: 4}}, DeleteObjects{Items: []Delete{{Key: "k"}}},
 		CompleteUpload{Parts: []CompletePart{{Number: 1}}}, SetLifecycle{Lifecycle: &Lifecycle{Rules: []Rule{{ID: "x"}}}},
 	} {
-		b, err := encodeCommand(c)
+		b, err := commands.Encode(c.kind(), c)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -82,7 +84,7 @@ func FuzzSnapshot(f *testing.F) {
 		CreateBucket{Account: account, Bucket: "b", Max: 1}, PutObject{Account: account, Bucket: "b", Key: "k", Segment: Segment{File: 3, Size: 4}},
 		CreateUpload{Account: account, Bucket: "b", Key: "k", Upload: "u"}, PutPart{Account: account, Bucket: "b", Key: "k", Upload: "u", Part: Segment{Number: 1, File: 4, Size: 1}},
 	} {
-		b, err := encodeCommand(c)
+		b, err := commands.Encode(c.kind(), c)
 		if err != nil {
 			f.Fatal(err)
 		}

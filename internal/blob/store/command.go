@@ -1,16 +1,12 @@
 package store
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"time"
 
-	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 )
 
-// Command is something that may be asked of the store. In the log it is {"type": "PutObject.1", "body": {…}}. A type, once released, never
-// changes its fields or its meaning; what has to change gets the next number. A reader refuses a field it does not know.
+// Command is something that may be asked of the store. See commands.Set for what its name and fields promise.
 //
 // Account is who asks: only a bucket's owner may do anything in it.
 type Command interface {
@@ -171,69 +167,20 @@ func (PutPart) kind() string        { return "PutPart.1" }
 func (CompleteUpload) kind() string { return "CompleteUpload.1" }
 func (AbortUploads) kind() string   { return "AbortUploads.1" }
 
-var decoders = map[string]func(body []byte) (Command, error){
-	CreateBucket{}.kind():   decode[CreateBucket],
-	DeleteBucket{}.kind():   decode[DeleteBucket],
-	SetBucketTags{}.kind():  decode[SetBucketTags],
-	SetLifecycle{}.kind():   decode[SetLifecycle],
-	PutObject{}.kind():      decode[PutObject],
-	CopyObject{}.kind():     decode[CopyObject],
-	SetObjectTags{}.kind():  decode[SetObjectTags],
-	DeleteObjects{}.kind():  decode[DeleteObjects],
-	CreateUpload{}.kind():   decode[CreateUpload],
-	PutPart{}.kind():        decode[PutPart],
-	CompleteUpload{}.kind(): decode[CompleteUpload],
-	AbortUploads{}.kind():   decode[AbortUploads],
-}
-
-type wireCommand struct {
-	Type string          `json:"type"`
-	Body json.RawMessage `json:"body"`
-}
-
-func encodeCommand(c Command) ([]byte, error) {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return nil, fault.As(fault.Invalid, err, "command %s", c.kind())
-	}
-	return json.Marshal(wireCommand{c.kind(), body})
-}
-
-// decodeCommand reads a command from the log. Unsupported when its type or one of its fields is not known, Corrupt when it is no
-// command at all.
-func decodeCommand(b []byte) (Command, error) {
-	var wire wireCommand
-	if err := strictly(b, &wire); err != nil {
-		return nil, fault.As(fault.Corrupt, err, "command")
-	}
-	decode, known := decoders[wire.Type]
-	if !known {
-		return nil, fault.New(fault.Unsupported, "command %q is not known to this version of Weir", wire.Type)
-	}
-	c, err := decode(wire.Body)
-	if err != nil {
-		return nil, fault.As(fault.Unsupported, err, "command %q has a body that is not known to this version of Weir", wire.Type)
-	}
-	return c, nil
-}
-
-func decode[T Command](body []byte) (Command, error) {
-	var c T
-	err := strictly(body, &c)
-	return c, err
-}
-
-// strictly reads one JSON value and nothing behind it, with no field that into does not have.
-func strictly(b []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fault.New(fault.Corrupt, "something follows the JSON value")
-	}
-	return nil
+// known is every command that this version understands.
+var known = commands.Set[Command]{
+	CreateBucket{}.kind():   commands.As[CreateBucket, Command],
+	DeleteBucket{}.kind():   commands.As[DeleteBucket, Command],
+	SetBucketTags{}.kind():  commands.As[SetBucketTags, Command],
+	SetLifecycle{}.kind():   commands.As[SetLifecycle, Command],
+	PutObject{}.kind():      commands.As[PutObject, Command],
+	CopyObject{}.kind():     commands.As[CopyObject, Command],
+	SetObjectTags{}.kind():  commands.As[SetObjectTags, Command],
+	DeleteObjects{}.kind():  commands.As[DeleteObjects, Command],
+	CreateUpload{}.kind():   commands.As[CreateUpload, Command],
+	PutPart{}.kind():        commands.As[PutPart, Command],
+	CompleteUpload{}.kind(): commands.As[CompleteUpload, Command],
+	AbortUploads{}.kind():   commands.As[AbortUploads, Command],
 }
 
 // change is one command being applied.

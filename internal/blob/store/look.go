@@ -49,7 +49,7 @@ func (l *Look) Apply(at time.Time, position commitlog.Position, command []byte) 
 		return nil, err
 	}
 	l.state = next
-	c, err := decodeCommand(command)
+	c, err := known.Decode(command)
 	if err != nil {
 		return nil, err
 	}

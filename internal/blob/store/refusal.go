@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 )
 
 // Refusal is why a command was not done, under S3's name for it. It is the cause inside a fault of the matching kind; AsRefusal takes it out again.
@@ -91,7 +92,7 @@ func encodeResult(r Result, err error) []byte {
 
 func decodeResult(b []byte) (Result, error) {
 	var r Result
-	if err := strictly(b, &r); err != nil {
+	if err := commands.Strictly(b, &r); err != nil {
 		return Result{}, fault.As(fault.Corrupt, err, "result of a command")
 	}
 	if r.Refusal != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold/commands"
 )
 
 // snapshotFormat is the version of a snapshot's body. docs/format/objects.md has its history.
@@ -75,7 +76,7 @@ func decodeState(b []byte) (*State, error) {
 		return nil, fault.New(fault.Unsupported, "objects snapshot has format %d; this version of Weir reads %d", format.Format, snapshotFormat)
 	}
 	var wire wireState
-	if err := strictly(b, &wire); err != nil {
+	if err := commands.Strictly(b, &wire); err != nil {
 		return nil, fault.As(fault.Corrupt, err, "objects snapshot")
 	}
 	s := &State{version: wire.Version, nextFile: wire.NextFile}

@@ -23,6 +23,7 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/vfs"
 )
 
@@ -136,7 +137,7 @@ func (s *Store) watch() (*State, <-chan struct{}) {
 // Propose asks for what a command says and returns once State has what came of it. An error is a Refusal inside a fault of its kind, or a fault of
 // the log. The end of ctx does not take a command back that is on its way: a client that hangs up must not leave a put half answered.
 func (s *Store) Propose(ctx context.Context, command Command) (Result, error) {
-	b, err := encodeCommand(command)
+	b, err := commands.Encode(command.kind(), command)
 	if err != nil {
 		return Result{}, err
 	}

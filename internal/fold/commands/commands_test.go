@@ -35,8 +35,16 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// A result is nothing, a value or a refusal, and says so again.
+// A result is nothing, a value or a refusal, and says so again. Its bytes are in snapshots, which remember what was answered.
 func TestResults(t *testing.T) {
+	for want, result := range map[string][]byte{
+		``: EncodeResult(nil, nil), `{"value":{"name":"x"}}`: EncodeResult(rename{"x"}, nil), `{"value":""}`: EncodeResult("", nil),
+		`{"kind":"WrongState","message":"\u003cx\u003e is busy"}`: EncodeResult(nil, fault.New(fault.WrongState, "<x> is busy")),
+	} {
+		if string(result) != want {
+			t.Errorf("%s, want %s", result, want)
+		}
+	}
 	if err := DecodeResult(EncodeResult(nil, nil), nil); err != nil {
 		t.Error(err)
 	}
@@ -48,7 +56,7 @@ func TestResults(t *testing.T) {
 	if !fault.Is(err, fault.Exists) || err.Error() != "x is there" {
 		t.Error(err)
 	}
-	for _, text := range []string{`x`, `{"kind":"Bored"}`, `{"what":1}`} {
+	for _, text := range []string{`x`, `{}`, `{"kind":"Bored"}`, `{"what":1}`} {
 		if err := DecodeResult([]byte(text), nil); !fault.Is(err, fault.Corrupt) {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -63,6 +71,19 @@ func FuzzDecode(f *testing.F) {
 				t.Error(err)
 			}
 		}
-		_ = DecodeResult(b, new(int))
+	})
+}
+
+// FuzzResult: a refusal that is read is written as the same refusal.
+func FuzzResult(f *testing.F) {
+	f.Add([]byte(`{"kind":"NotFound","message":"Stream s under account a not found."}`))
+	f.Add([]byte(`{"value":7}`))
+	f.Add([]byte(``))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := DecodeResult(b, new(int)); err != nil && !fault.Is(err, fault.Corrupt) {
+			if again := DecodeResult(EncodeResult(nil, err), nil); again == nil || again.Error() != err.Error() || fault.KindOf(again) != fault.KindOf(err) {
+				t.Errorf("%v and %v", err, again)
+			}
+		}
 	})
 }

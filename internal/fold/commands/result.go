@@ -78,7 +78,10 @@ func DecodeResult(b []byte, into any) error {
 		}
 		return fault.New(kind, "%s", r.Message)
 	}
-	if into == nil || r.Value == nil {
+	if r.Value == nil {
+		return fault.New(fault.Corrupt, "result of a command says nothing")
+	}
+	if into == nil {
 		return nil
 	}
 	return fault.As(fault.Corrupt, json.Unmarshal(r.Value, into), "result of a command")

@@ -12,6 +12,7 @@ import (
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/quota"
 	"github.com/weir-stream/weir/internal/quota/meter"
 	"github.com/weir-stream/weir/internal/streams/elastic"
@@ -43,7 +44,7 @@ func (p *plane) Propose(_ context.Context, c catalog.Command) error {
 		p.t.Fatal(err)
 	}
 	p.state, p.position = next, p.position+1
-	if err := catalog.ResultError(result); err != nil {
+	if err := commands.DecodeResult(result, nil); err != nil {
 		return err
 	}
 	for stream := range p.state.All() {
