@@ -111,11 +111,11 @@ func TestRoutes(t *testing.T) {
 // The same refusal in every protocol.
 func TestFailSpeaksTheProtocol(t *testing.T) {
 	for _, row := range []struct{ protocol, code, want string }{
-		{"application/x-amz-json-1.1", "ValidationException", `{"__type":"ValidationException","message":"\"a\\b\" <é>\u000a"}`},
-		{"application/x-amz-json-1.0", "SerializationException", `{"__type":"SerializationException","Message":"\"a\\b\" <é>\u000a"}`},
+		{"application/x-amz-json-1.1", "ValidationException", `{"__type":"ValidationException","message":"\"a\\b\" <é>\n"}`},
+		{"application/x-amz-json-1.0", "SerializationException", `{"__type":"SerializationException","Message":"\"a\\b\" <é>\n"}`},
 		{"application/x-amz-cbor-1.1", "ValidationException", "\xa2\x66__type\x73ValidationException\x67message\x6b\"a\\b\" <é>\n"},
 		{"application/x-www-form-urlencoded", "Throttling", "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>&#34;a\\b&#34; &lt;é&gt;&#xA;</Message></Error><RequestId>ID</RequestId></ErrorResponse>\n"},
-		{"text/plain", "ResourceNotFoundException", `{"message":"\"a\\b\" <é>\u000a"}`},
+		{"text/plain", "ResourceNotFoundException", `{"message":"\"a\\b\" <é>\n"}`},
 	} {
 		fail := func(c *edge.Call) { c.Fail(400, row.code, "\"a\\b\" <é>\n") }
 		h := handler(t, edge.Options{Services: []edge.Service{

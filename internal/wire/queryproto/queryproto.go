@@ -25,3 +25,13 @@ func AppendError(dst []byte, e *wire.APIError, requestID string) []byte {
 	dst = append(append(dst, "</Message></Error><RequestId>"...), requestID...)
 	return append(dst, "</RequestId></ErrorResponse>\n"...)
 }
+
+// AppendBareError appends the body that AWS answers to a request it can assign to no service: an element named as the code is, without a document around it.
+func AppendBareError(dst []byte, e *wire.APIError) []byte {
+	if e.Message == "" {
+		return append(append(append(dst, '<'), e.Code...), "/>\n"...)
+	}
+	dst = append(append(append(dst, '<'), e.Code...), ">\n  <Message>"...)
+	dst = appendText(dst, e.Message)
+	return append(append(append(dst, "</Message>\n</"...), e.Code...), ">\n"...)
+}
