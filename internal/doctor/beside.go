@@ -46,8 +46,7 @@ func (x *Examination) readFolds(ctx context.Context) error {
 		x.tellSnapshots(look)
 		if look.Why != "" {
 			x.sayOf(look, Finding{Kind: FoldUnopenable, Log: f.Log.String(), Text: look.Why})
-			known := slices.ContainsFunc(x.image.Findings(), func(f disklog.Finding) bool { return !f.Note })
-			if look.NoLog || look.From <= look.Bounds.Next || !known { // a log that lost its end for a reason that is known is brought to where the snapshot is
+			if look.NoLog || look.From <= look.Bounds.Next || !x.logDamaged() {
 				x.hopeless = append(x.hopeless, f.Of+": "+look.Why+": restore a backup")
 			}
 		}

@@ -293,7 +293,11 @@ func (x *Examination) replayControl(ctx context.Context, replay *fold.Replay) (w
 		refuse("the control log begins at %d, and no whole snapshot reaches it: the best ends at %d", bounds.First, replay.Next())
 		return false, nil
 	case replay.Next() > bounds.Next:
-		x.say(Finding{Kind: disklog.ControlDamaged, Text: fmt.Sprintf("the control log ends at %d, before the snapshot that was made at %d: the log has lost its end", bounds.Next, replay.Next())}, false)
+		text := fmt.Sprintf("the control log ends at %d, before the snapshot that was made at %d: the log has lost its end", bounds.Next, replay.Next())
+		x.say(Finding{Kind: disklog.ControlDamaged, Text: text}, false)
+		if !x.logDamaged() {
+			x.hopeless = append(x.hopeless, text+", and no damage says why. Most likely log/ and control/ are of different moments: put back the ones that belong together, or restore a backup")
+		}
 		return true, nil // the snapshot has all that is left
 	}
 	for at := replay.Next(); at < bounds.Next; {
@@ -323,6 +327,12 @@ func (x *Examination) replayControl(ctx context.Context, replay *fold.Replay) (w
 		at = chunk.Next
 	}
 	return true, nil
+}
+
+// logDamaged says whether the log store has damage. Then a log that lost its end for that reason is brought to where its snapshot is. Without it the end was never
+// there, so that log and snapshot were not written by the same server, and other logs may be older than what is known of them.
+func (x *Examination) logDamaged() bool {
+	return slices.ContainsFunc(x.image.Findings(), func(f disklog.Finding) bool { return !f.Note })
 }
 
 // compare holds the streams against the logs.
