@@ -54,7 +54,6 @@ type Aggregator struct {
 	partitionKeys    map[string]uint64
 	explicitHashKeys map[string]uint64
 	records          []byte // encoded
-	scratch          []byte
 }
 
 // Len is how many records are inside.
@@ -69,7 +68,10 @@ func (a *Aggregator) Size() int {
 }
 
 // Add takes a record in, copying its data, or says false when it would grow past MaxBytes: Finish, then Add again.
-func (a *Aggregator) Add(r UserRecord) bool {
+func (a *Aggregator) Add(r UserRecord) bool { return a.AddRecord(&r) }
+
+// AddRecord is Add for who has a record in memory already. It keeps nothing of r but its strings.
+func (a *Aggregator) AddRecord(r *UserRecord) bool {
 	most := a.MaxBytes
 	if most <= 0 {
 		most = AggregateBytesDefault
@@ -78,30 +80,27 @@ func (a *Aggregator) Add(r UserRecord) bool {
 	if !keyKnown {
 		keyIndex = uint64(len(a.partitionKeys))
 	}
-	hashIndex, hashKnown := a.explicitHashKeys[r.ExplicitHashKey]
-	if !hashKnown {
-		hashIndex = uint64(len(a.explicitHashKeys))
-	}
-
-	body := appendVarintField(a.scratch[:0], recordPartitionKey, keyIndex)
-	if r.ExplicitHashKey != "" {
-		body = appendVarintField(body, recordExplicitHashKey, hashIndex)
-	}
-	body = appendBytesField(body, recordData, r.Data)
-	for _, tag := range r.Tags {
-		inner := appendBytesField(nil, tagKey, tag.Key)
-		if tag.HasValue {
-			inner = appendBytesField(inner, tagValue, tag.Value)
+	explicit := r.ExplicitHashKey != ""
+	var hashIndex uint64
+	hashKnown := true
+	if explicit {
+		if hashIndex, hashKnown = a.explicitHashKeys[r.ExplicitHashKey]; !hashKnown {
+			hashIndex = uint64(len(a.explicitHashKeys))
 		}
-		body = appendBytesField(body, recordTags, inner)
 	}
-	a.scratch = body
 
-	grown := max(a.Size(), aggregateOverhead) + bytesFieldSize(len(body))
+	body := 1 + uvarintSize(keyIndex) + bytesFieldSize(len(r.Data))
+	if explicit {
+		body += 1 + uvarintSize(hashIndex)
+	}
+	for _, tag := range r.Tags {
+		body += bytesFieldSize(tag.size())
+	}
+	grown := max(a.Size(), aggregateOverhead) + bytesFieldSize(body)
 	if !keyKnown {
 		grown += bytesFieldSize(len(r.PartitionKey))
 	}
-	if r.ExplicitHashKey != "" && !hashKnown {
+	if !hashKnown {
 		grown += bytesFieldSize(len(r.ExplicitHashKey))
 	}
 	if a.count > 0 && grown > most {
@@ -115,18 +114,40 @@ func (a *Aggregator) Add(r UserRecord) bool {
 		a.partitionKeys[r.PartitionKey] = keyIndex
 		a.tables[0] = appendBytesField(a.tables[0], partitionKeyTable, r.PartitionKey)
 	}
-	if r.ExplicitHashKey != "" && !hashKnown {
+	if !hashKnown {
 		a.explicitHashKeys[r.ExplicitHashKey] = hashIndex
 		a.tables[1] = appendBytesField(a.tables[1], explicitHashKeyTable, r.ExplicitHashKey)
 	}
-	a.records = appendBytesField(a.records, aggregatedRecords, body)
+	dst := binary.AppendUvarint(append(a.records, aggregatedRecords<<3|wireBytes), uint64(body))
+	dst = appendVarintField(dst, recordPartitionKey, keyIndex)
+	if explicit {
+		dst = appendVarintField(dst, recordExplicitHashKey, hashIndex)
+	}
+	dst = appendBytesField(dst, recordData, r.Data)
+	for _, tag := range r.Tags {
+		dst = binary.AppendUvarint(append(dst, recordTags<<3|wireBytes), uint64(tag.size()))
+		dst = appendBytesField(dst, tagKey, tag.Key)
+		if tag.HasValue {
+			dst = appendBytesField(dst, tagValue, tag.Value)
+		}
+	}
+	a.records = dst
 	if a.count == 0 {
-		a.first = r
+		a.first = *r
 		a.first.SubSequence = 0
 		a.first.Data = append([]byte(nil), r.Data...)
 	}
 	a.count++
 	return true
+}
+
+// size is how many bytes the message of a tag has.
+func (t Tag) size() int {
+	size := bytesFieldSize(len(t.Key))
+	if t.HasValue {
+		size += bytesFieldSize(len(t.Value))
+	}
+	return size
 }
 
 // Finish gives what is to be put, and empties the Aggregator: an aggregate with the KPL's partition key and the first record's hash key as explicit one.
@@ -143,7 +164,7 @@ func (a *Aggregator) Finish() (put UserRecord, ok bool) {
 		}
 		put = UserRecord{PartitionKey: aggregatePartitionKey, ExplicitHashKey: explicit, Data: a.data()}
 	}
-	a.reset()
+	a.Reset()
 	return put, true
 }
 
@@ -158,7 +179,8 @@ func (a *Aggregator) data() []byte {
 	return append(data, sum[:]...)
 }
 
-func (a *Aggregator) reset() {
+// Reset empties the Aggregator without giving anything. What it has grown to it keeps for the next records.
+func (a *Aggregator) Reset() {
 	clear(a.partitionKeys)
 	clear(a.explicitHashKeys)
 	a.first, a.count = UserRecord{}, 0
@@ -193,4 +215,7 @@ func appendBytesField[T string | []byte](dst []byte, field int, v T) []byte {
 }
 
 // bytesFieldSize is what appendBytesField appends for a value of n bytes.
-func bytesFieldSize(n int) int { return 1 + (bits.Len64(uint64(n)|1)+6)/7 + n }
+func bytesFieldSize(n int) int { return 1 + uvarintSize(uint64(n)) + n }
+
+// uvarintSize is what AppendUvarint appends.
+func uvarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }

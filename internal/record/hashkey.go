@@ -24,6 +24,12 @@ func HashKeyOf(partitionKey []byte) HashKey {
 	return HashKey{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
 }
 
+// HashKeyOfString is HashKeyOf, without a copy on the heap for keys that are not longer than 256 bytes.
+func HashKeyOfString(partitionKey string) HashKey {
+	var room [256]byte
+	return HashKeyOf(append(room[:0], partitionKey...))
+}
+
 // ParseHashKey reads decimal: 0, or up to 39 digits that do not begin with 0, at most 2^128−1. Invalid otherwise.
 func ParseHashKey(text string) (HashKey, error) { return parseHashKey(text) }
 

@@ -93,6 +93,13 @@ func TestHashKeyOf(t *testing.T) {
 		if got, want := bigOf(record.HashKeyOf([]byte(key))), new(big.Int).SetBytes(sum[:]); got.Cmp(want) != 0 {
 			t.Errorf("%q: %s, want %s", key, got, want)
 		}
+		if got, want := record.HashKeyOfString(key), record.HashKeyOf([]byte(key)); got != want {
+			t.Errorf("%q as a string: %s, want %s", key, got, want)
+		}
+	}
+	long := strings.Repeat("k", 256)
+	if n := testing.AllocsPerRun(100, func() { record.HashKeyOfString(long) }); n != 0 {
+		t.Errorf("%v allocations for a string", n)
 	}
 	key := []byte("station-17")
 	if n := testing.AllocsPerRun(100, func() { record.HashKeyOf(key) }); n != 0 {
