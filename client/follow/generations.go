@@ -19,18 +19,18 @@ type generation struct {
 	live bool // it has the name itself
 }
 
-// generations lists path's rotated files, oldest first, and then path itself when it exists.
+// generations lists the rotated files of the name, oldest first, and then the name itself when it exists.
 //
 // Rotated are name.1, name.2 … (the higher the older), name.anything and name-anything (in order of modification). Compressed
 // files are left out: their bytes were there under a plain name before. The directory is read until two readings agree,
 // since a reading during a rename may show a file twice, or not at all.
-func generations(path string) ([]generation, error) {
-	previous, err := listOnce(path)
+func (f *File) generations() ([]generation, error) {
+	previous, err := f.listOnce()
 	if err != nil {
 		return nil, err
 	}
 	for range 20 {
-		again, err := listOnce(path)
+		again, err := f.listOnce()
 		if err != nil {
 			return nil, err
 		}
@@ -42,8 +42,8 @@ func generations(path string) ([]generation, error) {
 	return nil, nil // renamed all the time: look again at the next poll
 }
 
-func listOnce(path string) ([]generation, error) {
-	dir, base := filepath.Split(path)
+func (f *File) listOnce() ([]generation, error) {
+	dir, base := filepath.Split(f.path)
 	if dir == "" {
 		dir = "."
 	}
@@ -58,7 +58,7 @@ func listOnce(path string) ([]generation, error) {
 	for _, entry := range entries {
 		name := entry.Name()
 		rest, found := strings.CutPrefix(name, base)
-		if !found || rest != "" && !isRotated(rest) {
+		if !found || rest != "" && (!isRotated(rest) || f.opts.foreign != nil && f.opts.foreign(filepath.Join(dir, name))) {
 			continue
 		}
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -76,11 +76,17 @@ func isRotated(suffix string) bool {
 	if suffix[0] != '.' && suffix[0] != '-' {
 		return false
 	}
-	switch filepath.Ext(suffix) {
-	case ".gz", ".bz2", ".xz", ".zst", ".lz4", ".tmp", ".swp":
-		return false
+	return len(suffix) > 1 && !LeftAlone(suffix)
+}
+
+// LeftAlone says of a name that its file is never read: it is compressed, its bytes having been there under a plain name before, or an editor or a
+// rotation is in the middle of writing it.
+func LeftAlone(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".gz", ".bz2", ".zip", ".xz", ".zst", ".lz4", ".tmp", ".swp":
+		return true
 	}
-	return len(suffix) > 1
+	return false
 }
 
 // compareAge is negative when a is older than b.
