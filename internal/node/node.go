@@ -395,14 +395,15 @@ func (n *Node) ended(ctx context.Context, part string, err error) {
 	go n.shutdown()
 }
 
-// shutdown takes the parts down: the edge drains, then what stands behind it stops, then the store closes.
+// shutdown takes the parts down: functions end what they were given, then the edge drains, since it is there that they reach streams and tables, then what stands behind
+// it stops, then the store closes.
 func (n *Node) shutdown() {
 	n.stop.Do(func() {
-		n.stopEdge()
-		<-n.edgeDone
 		halt, cancel := context.WithTimeout(context.Background(), invocationDrain)
 		n.mappings.Halt(halt)
 		cancel()
+		n.stopEdge()
+		<-n.edgeDone
 		n.stopRest()
 		n.rest.Wait()
 		if err := n.close(); err != nil {
