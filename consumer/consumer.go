@@ -9,7 +9,7 @@
 // a time: Initialize, ProcessRecords again and again, and one ending: LeaseLost, ShardEnded or ShutdownRequested. Records arrive at least once: those after the
 // last checkpoint come again when a worker dies.
 //
-// Read Processor, then Options.
+// Read Processor, then Options, then worker.go. The lease table: lease.go and table.go; who gets which shard: assign.go and leader.go; one shard: shard.go.
 package consumer
 
 import (

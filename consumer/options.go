@@ -84,14 +84,12 @@ type Options struct {
 	TaskBackoffMax time.Duration
 	// ParentPoll is how often a shard whose parents are not finished looks again. Default 10 s (parentShardPollIntervalMillis).
 	ParentPoll time.Duration
-	// SkipShardSyncAtStart leaves the first ListShards out if there are leases already (skipShardSyncAtWorkerInitializationIfLeasesExist). Default false.
-	SkipShardSyncAtStart bool
 
 	// Failover is for how long a lease is its worker's without a heartbeat. Default 10 s (failoverTimeMillis). Heartbeats come three times as often.
 	Failover time.Duration
 	// AssignEvery is how often the leader gives leases to workers. Default twice Failover.
 	AssignEvery time.Duration
-	// ShardSync is how often the leader compares the leases with the stream's shards. Default 60 s (the KCL audits every 2 minutes).
+	// ShardSync is how often the leader looks whether leases are missing. Default 2 minutes (leasesRecoveryAuditorExecutionFrequencyMillis).
 	ShardSync time.Duration
 	// LeaseCleanup is how often finished leases are looked for. Default 60 s (leaseCleanupIntervalMillis).
 	LeaseCleanup time.Duration
@@ -173,7 +171,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"TaskBackoffMax", &o.TaskBackoffMax, 30 * time.Second},
 		{"ParentPoll", &o.ParentPoll, 10 * time.Second},
 		{"Failover", &o.Failover, 10 * time.Second},
-		{"ShardSync", &o.ShardSync, time.Minute},
+		{"ShardSync", &o.ShardSync, 2 * time.Minute},
 		{"LeaseCleanup", &o.LeaseCleanup, time.Minute},
 		{"GracefulHandoff", &o.GracefulHandoff, 30 * time.Second},
 		{"WorkerMetricsEvery", &o.WorkerMetricsEvery, 30 * time.Second},
