@@ -100,6 +100,7 @@ var languages = []language{
 			return []*exec.Cmd{script(nil, "java", "-cp", paths[0], "interop.kcl.Proof", paths[0], paths[1])}
 		},
 	},
+	mixed,
 }
 
 func languageNames() []string {

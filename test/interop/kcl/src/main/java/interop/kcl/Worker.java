@@ -35,6 +35,7 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
  * I time shard                  it begins to process the shard
  * R time shard key data number  a record, with its sequence and subsequence number
  * E time shard                  the shard has ended, and that is checkpointed
+ * S time shard                  it is asked to give the shard up, and checkpoints
  * L time shard                  it has lost the lease of the shard
  * </pre>
  *
@@ -149,6 +150,7 @@ public final class Worker {
 
         @Override
         public void shutdownRequested(ShutdownRequestedInput input) {
+            say("S");
             checkpoint(() -> input.checkpointer().checkpoint());
         }
 
