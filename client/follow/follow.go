@@ -48,10 +48,12 @@ type Options struct {
 	// Notice is told what an operator should know: a rotation, or bytes that went before they were read. May be nil.
 	Notice func(Notice)
 
-	// foreign says of a name beside the followed one that it is followed on its own, whatever its suffix. Set by Set.
-	foreign func(path string) bool
+	// generation says of a name beside the followed one whether it is a rotated one. Default isRotated. Set by Set.
+	generation func(path, suffix string) bool
 	// elsewhere are further files in which a copy or the renamed file may be. Set by Set.
 	elsewhere func() []string
+	// pinned follows the one file that From names to its end, and nothing that comes under its name afterwards. Set by Set.
+	pinned bool
 }
 
 // Position is a place in the lines of a file and its rotated copies. It names the file by what was read from it, so it
@@ -254,7 +256,7 @@ func (f *File) begin() (bool, error) {
 			f.opts.From = nil
 			return true, nil
 		}
-		if len(all) == 0 {
+		if len(all) == 0 || f.opts.pinned {
 			return false, nil // nothing of that name for now
 		}
 		f.opts.From = nil
@@ -262,7 +264,8 @@ func (f *File) begin() (bool, error) {
 		f.notice(true, "the file that was being read is gone; going on with the oldest that is left")
 		f.opts.Rotated, f.opts.AtEnd = true, false
 	}
-	if len(all) == 0 {
+	if len(all) == 0 || f.opts.pinned {
+		f.begun = true // what comes now is new
 		return false, nil
 	}
 	if !f.begun {
@@ -546,7 +549,7 @@ func (f *File) advance(sizeBytes int) (batch Batch, moved bool, err error) {
 		return Batch{}, false, err
 	}
 	next := successor(all, current, f.offset, f.tail)
-	if next == nil || next.info.Size() == 0 {
+	if f.opts.pinned || next == nil || next.info.Size() == 0 {
 		// Nothing newer, or nobody writes to it yet: the writer may still have the old file open.
 		return Batch{}, false, nil
 	}

@@ -58,7 +58,7 @@ func (f *File) listOnce() ([]generation, error) {
 	for _, entry := range entries {
 		name := entry.Name()
 		rest, found := strings.CutPrefix(name, base)
-		if !found || rest != "" && (!isRotated(rest) || f.opts.foreign != nil && f.opts.foreign(filepath.Join(dir, name))) {
+		if !found || rest != "" && !f.isGeneration(filepath.Join(dir, name), rest) {
 			continue
 		}
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -69,6 +69,13 @@ func (f *File) listOnce() ([]generation, error) {
 	}
 	slices.SortStableFunc(all, func(a, b generation) int { return compareAge(base, a, b) })
 	return all, nil
+}
+
+func (f *File) isGeneration(path, suffix string) bool {
+	if f.opts.generation != nil {
+		return f.opts.generation(path, suffix)
+	}
+	return isRotated(suffix)
 }
 
 // isRotated says whether a suffix of the followed name is one that rotation gives.
