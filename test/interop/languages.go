@@ -15,6 +15,8 @@ import (
 // language is one family of clients: how to get it, and what to run.
 type language struct {
 	name    string
+	folder  string   // where its scripts are; empty means as its name
+	clients []string // what its scripts have a row about, each at least once
 	install func(ctx context.Context, p place) error
 	scripts func(p place) []*exec.Cmd
 }
@@ -101,6 +103,7 @@ var languages = []language{
 		},
 	},
 	mixed,
+	flink,
 }
 
 func languageNames() []string {

@@ -5,14 +5,16 @@
 // leases and metrics, in versions 3 and 2, while workers of it are killed; the Kinesis Producer Library
 // puts what it reads.
 //
-//	go run ./test/interop                 # everything
-//	go run ./test/interop -only python    # one language
+//	go run ./test/interop                             # everything
+//	go run ./test/interop -only python                # one language
+//	go run ./test/interop -o docs/compatibility.md    # everything, and writes the page about it
 //
 // It needs python3, node with npm, and a JDK 17 with Maven; what these need it installs, from their
 // package registries, into .cache/interop. Checks live in the scripts of each language's folder, one
-// line of output each: "ok NAME" or "not ok NAME: why"; lines with a # say what was counted.
+// line of output each: "ok NAME" or "not ok NAME: why"; lines with a # say what was counted. A line
+// with a = is a row of docs/compatibility.md: page.go says how it reads.
 //
-// Read main, then languages.go.
+// Read main, then languages.go, then page.go.
 package main
 
 import (
@@ -28,16 +30,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
 	only := flag.String("only", "", "languages to run, separated by commas; empty is all: "+strings.Join(languageNames(), ","))
 	endpoints := flag.String("against", "", "HTTP,HTTPS,CA of a server that runs already; empty builds and starts one")
+	page := flag.String("o", "", "file to write the page of what ran and what could not be had to; for a run of everything that passes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	passed, failed, err := run(ctx, *only, *endpoints)
+	passed, failed, rows, err := run(ctx, *only, *endpoints)
+	if err == nil && failed == 0 && *page != "" {
+		err = writePage(*page, *only, rows)
+	}
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "interop:", err)
@@ -49,25 +56,25 @@ func main() {
 }
 
 // run installs, starts, checks and stops. It goes on after a failed check, not after a broken part.
-func run(ctx context.Context, only, endpoints string) (passed, failed int, err error) {
+func run(ctx context.Context, only, endpoints string) (passed, failed int, rows []row, err error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	place := place{root: root, source: filepath.Join(root, "test", "interop"), cache: filepath.Join(root, ".cache", "interop")}
 	wanted, err := choose(only)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	var at target
 	if endpoints != "" {
 		if at, err = parseTarget(endpoints); err != nil {
-			return 0, 0, err
+			return 0, 0, nil, err
 		}
 	} else {
 		server, err := startServer(ctx, place)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, nil, err
 		}
 		defer func() {
 			if failed > 0 { // before its log is removed with everything else
@@ -78,24 +85,32 @@ func run(ctx context.Context, only, endpoints string) (passed, failed int, err e
 		at = server.target
 	}
 	if at.function, err = buildFunction(ctx, place); err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	for _, language := range wanted {
 		began := time.Now()
 		if err := language.install(ctx, place); err != nil {
-			return passed, failed, fmt.Errorf("install for %s: %w", language.name, err)
+			return passed, failed, rows, fmt.Errorf("install for %s: %w", language.name, err)
 		}
 		fmt.Printf("== %s (installed in %s)\n", language.name, time.Since(began).Round(time.Second))
+		began = time.Now()
+		var proved []row
 		for _, script := range language.scripts(place) {
-			good, bad, err := check(ctx, script, at)
-			passed, failed = passed+good, failed+bad
+			good, bad, told, err := check(ctx, script, at)
+			passed, failed, proved = passed+good, failed+bad, append(proved, told...)
 			if err != nil {
 				fmt.Printf("not ok %s: %v\n", language.name, err)
 				failed++
 			}
 		}
+		if err := language.accounts(proved); err != nil {
+			fmt.Printf("not ok %s: %v\n", language.name, err)
+			failed++
+		}
+		fmt.Printf("== %s ran for %s\n", language.name, time.Since(began).Round(time.Second))
+		rows = append(rows, proved...)
 	}
-	return passed, failed, nil
+	return passed, failed, rows, nil
 }
 
 // choose is the languages named by -only.
@@ -119,24 +134,29 @@ func choose(only string) ([]language, error) {
 // scriptTimeout is long for a cold JVM on a busy machine; a script that hangs is a finding.
 const scriptTimeout = 8 * time.Minute
 
-// check runs a script, passes its lines on and counts them. The error is the script's own: it ended
-// badly, or said nothing.
-func check(ctx context.Context, script *exec.Cmd, at target) (passed, failed int, err error) {
+// check runs a script, passes its lines on, counts them and keeps its rows. The error is the script's own:
+// it ended badly, or said nothing. What a script has started ends with it.
+func check(ctx context.Context, script *exec.Cmd, at target) (passed, failed int, rows []row, err error) {
 	ctx, cancel := context.WithTimeout(ctx, scriptTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, script.Path, script.Args[1:]...)
 	cmd.Dir = script.Dir
 	cmd.Env = append(append(os.Environ(), script.Env...), "WEIR_HTTP="+at.http, "WEIR_HTTPS="+at.https, "WEIR_CA="+at.ca,
 		"NODE_EXTRA_CA_CERTS="+at.ca, "WEIR_GO_FUNCTION="+at.function)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its workers, clusters and daemons are of its group
+	endAll := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = endAll
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
+	defer func() { _ = endAll() }() // an error says that nothing is left
+
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20) // an SDK's message may quote a body
 	for lines.Scan() {
@@ -146,15 +166,21 @@ func check(ctx context.Context, script *exec.Cmd, at target) (passed, failed int
 			passed++
 		case strings.HasPrefix(lines.Text(), "not ok "):
 			failed++
+		case strings.HasPrefix(lines.Text(), rowMark):
+			told, err := parseRow(lines.Text())
+			if err != nil {
+				return passed, failed, rows, err
+			}
+			rows = append(rows, told)
 		}
 	}
 	if err := errors.Join(lines.Err(), cmd.Wait()); err != nil {
-		return passed, failed, fmt.Errorf("%w: %s", err, strings.TrimSpace(complaints.String()))
+		return passed, failed, rows, fmt.Errorf("%w: %s", err, strings.TrimSpace(complaints.String()))
 	}
 	if passed+failed == 0 {
-		return 0, 0, fmt.Errorf("%s checked nothing", filepath.Base(script.Args[len(script.Args)-1]))
+		return 0, 0, rows, fmt.Errorf("%s checked nothing", filepath.Base(script.Args[len(script.Args)-1]))
 	}
-	return passed, failed, nil
+	return passed, failed, rows, nil
 }
 
 // place is where things are.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// row is a line of docs/compatibility.md, which a script prints once what it says has been checked:
+//
+//	= CLIENT | VERSION | WHAT | SENT | RECEIVED | FAULTS
+//
+// SENT and RECEIVED are counts with their unit, of what is the same in every run; FAULTS is what was done to
+// client, server or stream on the way, or none.
+type row struct {
+	client, version, what, sent, received, faults string
+	folder                                        string // of the script
+}
+
+const (
+	rowMark    = "= "
+	rowColumns = 6
+)
+
+// parseRow refuses a line with a column missing or empty: a client that does not say what it did proves nothing.
+func parseRow(line string) (row, error) {
+	columns := strings.Split(strings.TrimPrefix(line, rowMark), "|")
+	for i := range columns {
+		if columns[i] = strings.TrimSpace(columns[i]); columns[i] == "" {
+			return row{}, fmt.Errorf("column %d of %q is empty", i+1, line)
+		}
+	}
+	if len(columns) != rowColumns {
+		return row{}, fmt.Errorf("%q has %d columns, and a row has %d", line, len(columns), rowColumns)
+	}
+	return row{client: columns[0], version: columns[1], what: columns[2], sent: columns[3], received: columns[4], faults: columns[5]}, nil
+}
+
+// accounts holds the rows of a language's scripts against the clients that it is to have, and says whose they are.
+func (l language) accounts(rows []row) error {
+	var wrong []error
+	for i := range rows {
+		rows[i].folder = l.home()
+		if !slices.Contains(l.clients, rows[i].client) {
+			wrong = append(wrong, fmt.Errorf("a row of %q, which the driver does not know", rows[i].client))
+		}
+	}
+	for _, client := range l.clients {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.client == client }) {
+			wrong = append(wrong, fmt.Errorf("no row of %q", client))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (l language) home() string {
+	if l.folder != "" {
+		return l.folder
+	}
+	return l.name
+}
+
+// writePage writes what a run of everything has shown.
+func writePage(file, only string, rows []row) error {
+	if only != "" {
+		return errors.New("-o is for a run of everything, and -only leaves something out")
+	}
+	var out bytes.Buffer
+	out.WriteString(pageHead)
+	out.WriteString("| Client | Version | What it did | Sent | Received | Faults survived | Proof |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | [%s](../test/interop/%s) |\n", r.client, r.version, r.what, r.sent, r.received, r.faults, r.folder, r.folder)
+	}
+	out.WriteString(absentHead)
+	for _, one := range absents {
+		out.WriteString(one.line())
+	}
+	return os.WriteFile(file, out.Bytes(), 0o644)
+}
+
+const pageHead = `# Compatibility
+
+Clients that other people make, unmodified, against a running Weir. This page is written by a run of all of them, ` + "`go run ./test/interop -o docs/compatibility.md`" + `;
+` + "`make interop`" + ` runs the same without writing it, and a change lands only when all pass. Nothing is set in a client but its endpoint, its region and any access key; where a client
+needs more than that, its script says what. Times are left out, because they are the machine's.
+
+A record counts as received once everything its client reports of it fits: its bytes, its place, its order where there is one.
+
+`
+
+const absentHead = `
+## What could not be had
+
+These were looked for and are not in the table, each for the reason that stands beside it.
+
+| Client | Tried | Why it is not there |
+|---|---|---|
+`
+
+func (a absent) line() string {
+	return fmt.Sprintf("| %s | %s | %s |\n", a.client, a.tried, a.why)
+}
