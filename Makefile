@@ -66,7 +66,10 @@ fuzz: ## every fuzz target for FUZZTIME
 long: ## the tests that take hours: KILLS kills, FUZZTIME of fuzzing each, many seeds
 	WEIR_CRASH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 4h -v ./test/crash
 	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F5 F1+F5; do $(GO) run ./cmd/weir demo tolls --check --fault $$fault --seed $$seed || exit 1; done; done
-	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F2 F3 F5; do $(GO) run ./cmd/weir demo offers --check --fault $$fault --seed $$seed || exit 1; done; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F2 F3 F5 F9 F1+F5 F1+F9 F5+F9 F1+F2+F3+F5+F9; do for pace in max test; do \
+		$(GO) run ./cmd/weir demo offers --check --fault $$fault --pace $$pace --seed $$seed || exit 1; done; done; done
+	for mapping in standard fan-out; do for pace in real test; do $(GO) run ./cmd/weir demo offers --check --scale full --mapping $$mapping --pace $$pace || exit 1; done; done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do $(GO) run ./cmd/weir demo offers --check --mapping window --seed $$seed || exit 1; done
 	$(GO) test -count=1 -timeout 4h -v ./test/history -seeds $(SEEDS)
 	$(GO) test -count=1 -timeout 4h ./internal/commitlog/disklog -crash.rounds=$(ROUNDS)
 	$(GO) test -count=$(ROUNDS) -timeout 4h ./internal/catalog ./internal/controller ./internal/fold ./internal/wire/shapes

@@ -72,7 +72,7 @@ func (c *demoTollsCommand) check(ctx context.Context, t *terminal, scale tolls.S
 		return err
 	}
 	report, err := tolls.Check(ctx, tolls.CheckOptions{
-		Seed: c.Seed, Scale: scale, Fault: fault, Dir: logs, Server: checkServer(t, dir, fault != ""),
+		Seed: c.Seed, Scale: scale, Fault: fault, Dir: logs, Server: checkServer(t, dir, fault != "", ""),
 		Client: demoClient,
 		Say:    func(format string, args ...any) { fmt.Fprintf(t.err, format+"\n", args...) },
 	})
@@ -118,12 +118,18 @@ func (c *checkFlags) conclude(t *terminal, dir string, report interface{ Line() 
 	return errors.Join(err, os.RemoveAll(dir))
 }
 
-// checkServer is the server of a check. Only a process of its own can be killed.
-func checkServer(t *terminal, dir string, own bool) scenario.Server {
+// demoServer is a scenario.Server whose clock may be a test clock.
+type demoServer interface {
+	scenario.Server
+	console() string // URL of where it is moved, once the server has started
+}
+
+// checkServer is the server of a check. Only a process of its own can be killed. testClock is node.Config's: empty is real time.
+func checkServer(t *terminal, dir string, own bool, testClock string) demoServer {
 	if own {
-		return &childServer{data: filepath.Join(dir, "data"), log: filepath.Join(dir, "server.log")}
+		return &childServer{data: filepath.Join(dir, "data"), log: filepath.Join(dir, "server.log"), testClock: testClock}
 	}
-	return &embeddedServer{data: filepath.Join(dir, "data"), logger: t.logger("error")}
+	return &embeddedServer{data: filepath.Join(dir, "data"), testClock: testClock, logger: t.logger("error")}
 }
 
 // demoClient talks to a server of ours. It tries each request once: the trying again is put's and tail's.

@@ -10,30 +10,42 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-stream/weir/internal/scenario"
 	"github.com/weir-stream/weir/internal/scenario/offers"
 )
 
 // Shows the Internet provider end to end: sign-ups in a stream, a mapping, a function in a process of its own, its offers in a stream and at the app, equal to
-// the oracle; without a fault, and under every fault that the scenario has.
+// the oracle; without a fault, under every fault that the scenario has and under two at once, with a consumer, and in windows on a test clock. How long an offer takes is judged with --pace real,
+// which is not here: it would judge the machine that the tests run on. `make long` has it, and ten minutes on the test clock a second at a time.
 func TestDemoOffersCheck(t *testing.T) {
 	for _, row := range []struct {
-		fault  string
-		faults int // at least
-	}{{"", 0}, {"F1", 20}, {"F2", 6}, {"F3", 3}, {"F5", 2}} {
-		t.Run("fault="+row.fault, func(t *testing.T) {
+		flags  string
+		faults int  // at least
+		exact  bool // nothing comes twice
+	}{
+		{"", 0, true}, {"--mapping fan-out", 0, true}, {"--mapping window", 0, true},
+		{"--fault F1", 20, false}, {"--fault F2", 6, false}, {"--fault F3", 3, false}, {"--fault F5", 2, true}, {"--fault F9", 1, true}, {"--fault F5+F1", 24, false},
+	} {
+		t.Run(row.flags, func(t *testing.T) {
 			t.Parallel() // most of the time is the pauses between retries
-			stdout, stderr, code := weir(t, nil, "", "demo", "offers", "--check", "--json", "--seed", "7", "--fault", row.fault)
+			args := append([]string{"demo", "offers", "--check", "--json", "--seed", "7"}, strings.Fields(row.flags)...)
+			stdout, stderr, code := weir(t, nil, "", args...)
 			var r offers.Report
 			if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != exitOK {
-				t.Fatalf("repeat: weir demo offers --check --seed 7 --fault %q\nexit %d, %v\n%s%s", row.fault, code, err, stdout, stderr)
+				t.Fatalf("repeat: weir %s\nexit %d, %v\n%s%s", strings.Join(args, " "), code, err, stdout, stderr)
 			}
 			t.Log(r.Line())
-			exact := row.fault == "" || row.fault == "F5"
-			if !r.Passed || r.SignUps != offers.SmokeCount || r.Places != 30 || r.Faults < row.faults || exact && (r.Read != r.SignUps || r.Told != r.SignUps) || r.Read < r.SignUps {
+			if !r.Passed || r.SignUps != offers.SmokeCount || r.Places != 30 || r.Faults < row.faults || row.exact && (r.Read != r.SignUps || r.Told != r.SignUps) || r.Read < r.SignUps {
 				t.Errorf("%s", stdout)
 			}
-			if resharded := row.fault == "F5"; resharded != (r.Shards > 4) {
+			if resharded := r.Fault.Has(scenario.Reshard); resharded != (r.Shards > 4) {
 				t.Errorf("put to %d shards", r.Shards)
+			}
+			if r.Mapping == offers.Windowed && r.Invocations != 8 {
+				t.Errorf("%d invocations; two windows of four shards have one each", r.Invocations)
+			}
+			if stepped := r.Pace == offers.Stepped; stepped != (r.ClockSeconds >= 600) || stepped != (r.P99Millis == 0) {
+				t.Errorf("pace %s: %d seconds of the clock, p99 %d ms", r.Pace, r.ClockSeconds, r.P99Millis)
 			}
 		})
 	}

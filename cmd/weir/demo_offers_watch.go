@@ -52,7 +52,7 @@ func (c *demoOffersCommand) watch(ctx context.Context, t *terminal) (err error) 
 		return err
 	}
 	defer scenario.HangUp(d.api)
-	if err := offers.Install(ctx, d.api, offers.Setup{Command: command, App: url}); err != nil {
+	if err := offers.Install(ctx, d.api, offers.Setup{Command: command, App: url, Mapping: offers.Mapping(c.Mapping)}); err != nil {
 		return err
 	}
 	err = untilEnough(ctx, n, d.signUp, d.read, d.draw)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,10 +19,11 @@ import (
 
 // embeddedServer is a scenario.Server in this process. It cannot be killed.
 type embeddedServer struct {
-	data     string
-	logger   *slog.Logger
-	node     *node.Node
-	endpoint string
+	data      string
+	testClock string // see node.Config
+	logger    *slog.Logger
+	node      *node.Node
+	endpoint  string
 }
 
 // Start starts the node; the first time on a free port, then on the same.
@@ -34,7 +36,11 @@ func (s *embeddedServer) Start(ctx context.Context, faults string) (err error) {
 		}
 		listen = u.Host
 	}
-	s.node, err = node.Start(ctx, node.Config{DataDir: s.data, Listen: listen, Dev: true, Durability: "sync", Faults: faults, Logger: s.logger, Launcher: launcher()})
+	config := node.Config{DataDir: s.data, Listen: listen, Dev: true, Durability: "sync", Faults: faults, TestClock: s.testClock, Logger: s.logger, Launcher: launcher()}
+	if s.testClock != "" {
+		config.ConsoleListen = "127.0.0.1:0"
+	}
+	s.node, err = node.Start(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -50,6 +56,9 @@ func (s *embeddedServer) Kill() error {
 	return errors.New("a server inside this process cannot be killed")
 }
 
+// console is the URL at which the test clock is moved, if there is one.
+func (s *embeddedServer) console() string { return "http://" + s.node.ConsoleAddr() }
+
 // Endpoint is the URL of the API.
 func (s *embeddedServer) Endpoint() string { return s.endpoint }
 
@@ -59,8 +68,8 @@ func (s *embeddedServer) DataDir() string { return s.data }
 // childServer is a scenario.Server that runs `weir dev` of this binary as a process, which can be killed.
 type childServer struct {
 	data, log string
-	listen    string // of the second start and on
-	endpoint  string
+	testClock string    // see node.Config
+	at        addresses // as of the first start; the same from then on
 	process   *exec.Cmd
 }
 
@@ -73,10 +82,20 @@ func (s *childServer) Start(ctx context.Context, faults string) error {
 	if err != nil {
 		return err
 	}
-	if s.listen == "" {
-		s.listen = "127.0.0.1:0"
+	listen, console := "127.0.0.1:0", off
+	if s.testClock != "" {
+		console = listen
 	}
-	args := []string{"dev", "--json", "--data", s.data, "--listen", s.listen, "--tls-listen", off, "--console-listen", off, "--durability", "sync"}
+	if s.at.Endpoint != "" {
+		listen = strings.TrimPrefix(s.at.Endpoint, "http://")
+	}
+	if s.at.Console != "" {
+		console = strings.TrimPrefix(s.at.Console, "http://")
+	}
+	args := []string{"dev", "--json", "--data", s.data, "--listen", listen, "--tls-listen", off, "--console-listen", console, "--durability", "sync"}
+	if s.testClock != "" {
+		args = append(args, "--test-clock="+s.testClock)
+	}
 	if faults != "" {
 		args = append(args, "--faults", faults)
 	}
@@ -99,34 +118,36 @@ func (s *childServer) Start(ctx context.Context, faults string) error {
 		return err
 	}
 	s.process = process
-	ready := make(chan error, 1) // one answer, so that the goroutine ends also when nobody waits any more
+	type answer struct {
+		at  addresses
+		err error
+	}
+	ready := make(chan answer, 1) // one answer, so that the goroutine ends also when nobody waits any more
 	go func() {
-		var a addresses
-		line, err := bufio.NewReader(out).ReadBytes('\n')
-		if err == nil {
-			err = json.Unmarshal(line, &a)
+		var a answer
+		var line []byte
+		if line, a.err = bufio.NewReader(out).ReadBytes('\n'); a.err == nil {
+			a.err = json.Unmarshal(line, &a.at)
 		}
-		s.endpoint = a.Endpoint
-		ready <- err
+		ready <- a
 	}()
 	timer := time.NewTimer(startTime)
 	defer timer.Stop()
+	var a answer
 	select {
-	case err = <-ready:
+	case a = <-ready:
 	case <-timer.C:
-		err = fmt.Errorf("not ready after %s", startTime)
+		a.err = fmt.Errorf("not ready after %s", startTime)
 	case <-ctx.Done():
-		err = ctx.Err()
+		a.err = ctx.Err()
 	}
-	if err != nil {
+	if a.err != nil {
 		_ = s.Kill() // it may be gone already
-		return fmt.Errorf("weir dev did not start: %w (see %s)", err, s.log)
+		return fmt.Errorf("weir dev did not start: %w (see %s)", a.err, s.log)
 	}
-	u, err := url.Parse(s.endpoint)
-	if err != nil {
-		return err
+	if s.at == (addresses{}) {
+		s.at = a.at
 	}
-	s.listen = u.Host
 	return nil
 }
 
@@ -173,8 +194,11 @@ func (s *childServer) Kill() error {
 	return err
 }
 
+// console is the URL at which the test clock is moved, if there is one.
+func (s *childServer) console() string { return s.at.Console }
+
 // Endpoint is the URL of the API.
-func (s *childServer) Endpoint() string { return s.endpoint }
+func (s *childServer) Endpoint() string { return s.at.Endpoint }
 
 // DataDir is the directory of everything durable.
 func (s *childServer) DataDir() string { return s.data }

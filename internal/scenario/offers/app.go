@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // App is the provider's app, which the function tells of every offer. It remembers whom it was told of, so that being told twice harms nobody. Safe for
@@ -21,6 +22,14 @@ type App struct {
 	tried   map[string]int // by key of a poison sign-up
 	seen    map[string]bool
 	all     [][]byte // what the app was told, in its order
+	batches []Batch  // those of the calls that it did not refuse, in its order
+}
+
+// Batch is one invocation of the function, as it tells the app of it.
+type Batch struct {
+	Shard       string
+	First, Last time.Time // when sign-ups of it arrived in the stream
+	Offers      int
 }
 
 // NewApp makes an app that answers the first refuse calls with 500.
@@ -36,7 +45,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	ok, distinct := a.take(r.URL.Path, body)
+	ok, distinct := a.take(r.URL.Path, batchOf(r.Header), body)
 	if !ok {
 		http.Error(w, "not now", http.StatusInternalServerError)
 		return
@@ -47,7 +56,16 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (a *App) take(path string, body []byte) (ok bool, distinct int) {
+// batchOf reads what a call says of its batch. What it does not say is nought.
+func batchOf(h http.Header) Batch {
+	b := Batch{Shard: h.Get(shardHeader)}
+	first, last, _ := strings.Cut(h.Get(arrivedHeader), " ")
+	b.First, _ = time.Parse(timeFormat, first)
+	b.Last, _ = time.Parse(timeFormat, last)
+	return b
+}
+
+func (a *App) take(path string, batch Batch, body []byte) (ok bool, distinct int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if path == "/tried" {
@@ -70,7 +88,9 @@ func (a *App) take(path string, body []byte) (ok bool, distinct int) {
 			a.seen[offer.Key()] = true
 		}
 		a.all = append(a.all, bytes.TrimSpace(line))
+		batch.Offers++
 	}
+	a.batches = append(a.batches, batch)
 	return true, len(a.seen)
 }
 
@@ -79,4 +99,11 @@ func (a *App) State() (all [][]byte, distinct, refused int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all[:len(a.all):len(a.all)], len(a.seen), a.refused
+}
+
+// Batches gives the invocations of the function that the app heard of and did not refuse.
+func (a *App) Batches() []Batch {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.batches[:len(a.batches):len(a.batches)]
 }

@@ -2,7 +2,6 @@ package offers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,35 +14,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
-	"github.com/weir-stream/weir/client"
-	"github.com/weir-stream/weir/client/put"
-	"github.com/weir-stream/weir/client/tail"
 	"github.com/weir-stream/weir/internal/scenario"
 )
 
-// Faults are those that a check can be run under.
-var Faults = []scenario.Fault{scenario.KillServer, scenario.SinkDown, scenario.PoisonRecord, scenario.Reshard}
-
-// How often the faults happen in a run. The app's refusals cost a retry of each shard's batch, the pauses of which begin at one second.
-const (
-	kills    = 20
-	reshards = 2
-	refusals = 6
-	poisons  = 2
-)
-
-// patience is how long a run may take from its first sign-up to its last offer. It takes seconds.
-const patience = 2 * time.Minute
-
-// backlog is how many sign-ups may be without an offer while more are put: the function runs while the stream is written.
-const backlog = 400
-
 // CheckOptions say what to run. Server, Client and Command are needed.
 type CheckOptions struct {
-	Seed   uint64
-	Count  int // sign-ups. Default SmokeCount
-	Fault  scenario.Fault
+	Seed    uint64
+	Count   int     // sign-ups. Default SmokeCount
+	Pace    Pace    // default Max, and Stepped with a Windowed Mapping
+	Mapping Mapping // default Standard
+	Fault   scenario.Fault
+	// Server is fresh. Its clock stands still at Start when the pace is Stepped.
 	Server scenario.Server
+	// Console is the URL of the server's console, once it has started: the clock is moved there. Needed when the pace is Stepped.
+	Console func() string
 	// Client makes a client that tries each request once: the trying again is the Sender's.
 	Client func(endpoint string) (*kinesis.Client, error)
 	// Command is what the function's bootstrap becomes.
@@ -52,40 +36,113 @@ type CheckOptions struct {
 	Say func(format string, args ...any)
 }
 
+// Validate fills in what is not said, and says what cannot be run together.
+func (o *CheckOptions) Validate() error {
+	if o.Count == 0 {
+		o.Count = SmokeCount
+	}
+	if o.Mapping == "" {
+		o.Mapping = Standard
+	}
+	if o.Pace == "" {
+		o.Pace = Max
+		if o.Mapping == Windowed {
+			o.Pace = Stepped
+		}
+	}
+	if o.Say == nil {
+		o.Say = func(string, ...any) {}
+	}
+	switch {
+	case o.Mapping != Windowed:
+		return nil
+	case o.Pace != Stepped:
+		return fmt.Errorf("a window of %s is for the pace %s: nobody waits for it", Window, Stepped)
+	case o.Fault != "":
+		return fmt.Errorf("a window is checked without a fault: it has exactly one invocation, and a retry is another")
+	case o.Count > SmokeCount:
+		return fmt.Errorf("a window is checked with %d sign-ups: with more, a batch is full before its window ends", SmokeCount)
+	}
+	return nil
+}
+
 // Report is what a run found.
 type Report struct {
 	Scenario string         `json:"scenario"`
 	Seed     uint64         `json:"seed"`
+	Pace     Pace           `json:"pace"`
+	Mapping  Mapping        `json:"mapping"`
 	Fault    scenario.Fault `json:"fault,omitempty"`
 	Passed   bool           `json:"passed"`
 
-	SignUps int `json:"signUps"`
-	Users   int `json:"users"`
-	Places  int `json:"places"`  // countries
-	Basic   int `json:"basic"`   // default plans, for unknown places
-	Retried int `json:"retried"` // sign-ups put again after a refusal or a lost answer
-	Read    int `json:"read"`    // offers in the stream
-	Told    int `json:"told"`    // offers at the app
-	Shards  int `json:"shards"`  // of the sign-ups, open and closed
-	Faults  int `json:"faults"`  // kills, reshards, or calls that the app refused
+	SignUps     int `json:"signUps"`
+	Users       int `json:"users"`
+	Places      int `json:"places"`      // countries
+	Basic       int `json:"basic"`       // default plans, for unknown places
+	Retried     int `json:"retried"`     // sign-ups put again after a refusal or a lost answer
+	Read        int `json:"read"`        // offers in the stream
+	Told        int `json:"told"`        // offers at the app
+	Invocations int `json:"invocations"` // of the function, that the app heard of and did not refuse
+	Shards      int `json:"shards"`      // of the sign-ups, open and closed
+	Faults      int `json:"faults"`      // kills, reshards, throttlings and calls that the app refused
 
-	P99Millis   int64       `json:"p99Millis"` // from the put to the reading of the offer; what a sign-up waits behind others is in it
-	Seconds     float64     `json:"seconds"`
-	Differences Differences `json:"differences"`
+	// How long it took from the put to the reading of the offer, of half and of ninety-nine of a hundred; what a sign-up waits behind others is in it. Absent when the pace is Stepped:
+	// by the server's clock it takes no time.
+	P50Millis int64 `json:"p50Millis,omitempty"`
+	P99Millis int64 `json:"p99Millis,omitempty"`
+	// BoundMillis is what P99Millis may be at most. Absent when nothing is asked of it.
+	BoundMillis int64 `json:"boundMillis,omitempty"`
+
+	ClockSeconds int         `json:"clockSeconds,omitempty"` // how far the server's clock was moved
+	Seconds      float64     `json:"seconds"`                // of real time
+	Differences  Differences `json:"differences"`
+	Broken       []string    `json:"broken"` // what was promised besides, and not kept: the bound, the windows, the second of an offer
 }
 
 // Line is the report in one line.
-func (r Report) Line() string {
+func (r *Report) Line() string {
 	verdict := "PASS"
 	if !r.Passed {
 		verdict = "FAIL"
 	}
-	fault := ""
-	if r.Fault != "" {
-		fault = fmt.Sprintf(" --fault %s (%d times)", r.Fault, r.Faults)
+	flags := fmt.Sprintf("--seed %d", r.Seed)
+	if r.Pace != Max {
+		flags += fmt.Sprintf(" --pace %s", r.Pace)
 	}
-	return fmt.Sprintf("%s offers --seed %d%s: %d sign-ups of %d users in %d countries, %d from nowhere known, put to %d shards, %d retried; %d offers read, %d told the app, %d duplicates; p99 %d ms; %.1f s",
-		verdict, r.Seed, fault, r.SignUps, r.Users, r.Places, r.Basic, r.Shards, r.Retried, r.Read, r.Told, r.Differences.Duplicates, r.P99Millis, r.Seconds)
+	if r.Mapping != Standard {
+		flags += fmt.Sprintf(" --mapping %s", r.Mapping)
+	}
+	if r.Fault != "" {
+		flags += fmt.Sprintf(" --fault %s (%d times)", r.Fault, r.Faults)
+	}
+	times := fmt.Sprintf("p50 %d ms, p99 %d ms", r.P50Millis, r.P99Millis)
+	switch {
+	case r.Pace == Stepped:
+		times = fmt.Sprintf("%s by the server's clock", time.Duration(r.ClockSeconds)*time.Second)
+	case r.BoundMillis > 0:
+		times += fmt.Sprintf(" of at most %d", r.BoundMillis)
+	}
+	return fmt.Sprintf("%s offers %s: %d sign-ups of %d users in %d countries, %d from nowhere known, put to %d shards, %d retried; %d invocations, %d offers read, %d told the app, %d duplicates; %s; %.1f s",
+		verdict, flags, r.SignUps, r.Users, r.Places, r.Basic, r.Shards, r.Retried, r.Invocations, r.Read, r.Told, r.Differences.Duplicates, times, r.Seconds)
+}
+
+// Lines is everything that is wrong, as sentences.
+func (r *Report) Lines() []string { return slices.Concat(r.Differences.Lines(), r.Broken) }
+
+// hold holds the time that offers took against a bound.
+func (r *Report) hold(bound time.Duration) {
+	if r.BoundMillis = bound.Milliseconds(); r.P99Millis > r.BoundMillis {
+		r.broke("one offer in a hundred took %d ms or longer; at most %d are allowed", r.P99Millis, r.BoundMillis)
+	}
+}
+
+// brokenMax is how many broken promises are named.
+const brokenMax = 10
+
+func (r *Report) broke(format string, args ...any) {
+	if len(r.Broken) < brokenMax {
+		r.Broken = append(r.Broken, fmt.Sprintf(format, args...))
+	}
 }
 
 // check is one run.
@@ -95,10 +152,10 @@ type check struct {
 	oracle Oracle
 	api    *kinesis.Client
 	app    *App
-	told   chan struct{} // has room for one word, "look"
 	report Report
 
 	mu     sync.Mutex           // guards everything below
+	told   chan struct{}        // closed and replaced when the app was told of offers
 	putAt  map[string]time.Time // by key, of the first try
 	delays []time.Duration
 }
@@ -109,15 +166,12 @@ type check struct {
 // When the fault happens is drawn from the seed, in sign-ups that the app was told of: a kill comes within milliseconds of a call of the function, so that it
 // falls between that call, the writing of the offers and the checkpoint of the batch.
 func Check(ctx context.Context, opts CheckOptions) (Report, error) {
-	if opts.Count == 0 {
-		opts.Count = SmokeCount
+	if err := opts.Validate(); err != nil {
+		return Report{}, err
 	}
-	if opts.Say == nil {
-		opts.Say = func(string, ...any) {}
-	}
-	oracle := OracleOf(opts.Seed, opts.Count)
-	c := &check{CheckOptions: opts, oracle: oracle, random: rand.New(rand.NewPCG(opts.Seed, 0x636865636b)), told: make(chan struct{}, 1), putAt: map[string]time.Time{}}
-	c.report = Report{Scenario: "offers", Seed: opts.Seed, Fault: opts.Fault, SignUps: opts.Count, Users: len(oracle.Users), Places: oracle.Places, Basic: oracle.Basic}
+	c := newCheck(opts)
+	c.oracle = oracleOf(c.generator(), opts.Count)
+	c.report = Report{Scenario: "offers", Seed: opts.Seed, Pace: opts.Pace, Mapping: opts.Mapping, Fault: opts.Fault, SignUps: opts.Count, Users: len(c.oracle.Users), Places: c.oracle.Places, Basic: c.oracle.Basic}
 	begun := time.Now()
 	if err := opts.Server.Start(ctx, ""); err != nil {
 		return c.report, err
@@ -129,45 +183,84 @@ func Check(ctx context.Context, opts CheckOptions) (Report, error) {
 	return c.report, err
 }
 
+// newCheck makes a run of valid options.
+func newCheck(opts CheckOptions) *check {
+	return &check{CheckOptions: opts, random: rand.New(rand.NewPCG(opts.Seed, 0x636865636b)), told: make(chan struct{}), putAt: map[string]time.Time{}} // the second word is "check"
+}
+
+// generator is that of the run's sign-ups: spread over the Span when the pace is Stepped.
+func (c *check) generator() *Generator {
+	if c.Pace == Stepped {
+		return newGenerator(c.Seed, (Span / time.Duration(c.Count)).Truncate(time.Millisecond))
+	}
+	return NewGenerator(c.Seed)
+}
+
 func (c *check) run(ctx context.Context) (err error) {
 	if c.api, err = c.Client(c.Server.Endpoint()); err != nil {
 		return err
 	}
-	c.app = NewApp(map[bool]int{true: refusals}[c.Fault == scenario.SinkDown])
-	c.app.Told = func(int) {
-		select {
-		case c.told <- struct{}{}:
-		default:
-		}
+	refuse := 0
+	if c.Fault.Has(scenario.SinkDown) {
+		refuse = refusals
 	}
+	c.app = NewApp(refuse)
+	c.app.Told = c.wasTold
 	url, stop, err := ServeApp(ctx, c.app)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if err := Install(ctx, c.api, Setup{Command: c.Command, App: url, Poison: c.poison()}); err != nil {
+	if err := Install(ctx, c.api, Setup{Command: c.Command, App: url, Poison: c.poison(), Mapping: c.Mapping}); err != nil {
 		return err
 	}
-	if err := c.together(ctx); err != nil {
+	if c.Pace == Stepped {
+		err = c.step(ctx)
+	} else {
+		err = c.together(ctx)
+	}
+	if err != nil {
 		return err
 	}
+	return c.judge(ctx)
+}
+
+// judge reads what came out and fills in the report.
+func (c *check) judge(ctx context.Context) error {
 	read, err := c.readBack(ctx)
 	if err != nil {
 		return err
 	}
 	told, _, refused := c.app.State()
-	c.report.Read, c.report.Told, c.report.Faults = len(read), len(told), c.report.Faults+refused
-	c.report.Differences = Compare(c.oracle, read, told, c.Fault.Deduped())
-	c.report.Passed = c.report.Differences.None()
+	r := &c.report
+	r.Read, r.Told, r.Invocations, r.Faults = len(read), len(told), len(c.app.Batches()), r.Faults+refused
+	r.Differences = Compare(c.oracle, read, told, c.Fault.Deduped())
 	shards, err := c.api.ListShards(ctx, &kinesis.ListShardsInput{StreamName: aws.String(SignUps)})
 	if err != nil {
 		return err
 	}
-	c.report.Shards = len(shards.Shards)
+	r.Shards = len(shards.Shards)
 	if slices.Sort(c.delays); len(c.delays) > 0 {
-		c.report.P99Millis = c.delays[len(c.delays)*99/100].Milliseconds()
+		r.P50Millis, r.P99Millis = c.delays[len(c.delays)/2].Milliseconds(), c.delays[len(c.delays)*99/100].Milliseconds()
 	}
+	if c.Pace == Real && c.Fault == "" { // what a fault holds up is no measure of the way that offers take
+		r.hold(c.Mapping.Bound())
+	}
+	if c.Mapping == Windowed {
+		for _, line := range windowsBroken(c.app.Batches(), r.Shards) {
+			r.broke("%s", line)
+		}
+	}
+	r.Passed = len(r.Lines()) == 0
 	return nil
+}
+
+// wasTold wakes those who wait for the app.
+func (c *check) wasTold(int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.told)
+	c.told = make(chan struct{})
 }
 
 // ServeApp makes an app reachable for functions of this machine, until stop is called.
@@ -186,168 +279,4 @@ func ServeApp(ctx context.Context, app *App) (url string, stop func(), err error
 		_ = server.Close() // nobody waits for the app any more
 		<-done
 	}, nil
-}
-
-// poison draws the sign-ups on which the function fails, among the first.
-func (c *check) poison() []string {
-	if c.Fault != scenario.PoisonRecord {
-		return nil
-	}
-	g := NewGenerator(c.Seed)
-	var keys []string
-	for range min(c.Count, 4*batchSize) {
-		keys = append(keys, g.Next().Key())
-	}
-	c.random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-	return keys[:min(poisons, len(keys))]
-}
-
-// together puts, breaks and reads until every sign-up has its offer. That it takes too long is no error: what is missing is seen later.
-func (c *check) together(ctx context.Context) error {
-	inTime, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	parts := []func(context.Context) error{c.put, c.breakThings, c.readAlong}
-	ends := make(chan error, len(parts))
-	for _, part := range parts {
-		go func() { ends <- part(inTime) }()
-	}
-	var err error
-	for range parts {
-		if end := <-ends; end != nil && err == nil {
-			err = end
-			cancel()
-		}
-	}
-	if err != nil && errors.Is(inTime.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-		c.Say("not everything came in %s: %v", patience, err)
-		return nil
-	}
-	return err
-}
-
-// put brings the sign-ups into the stream, not far ahead of the function.
-func (c *check) put(ctx context.Context) error {
-	sender := put.New(c.api, SignUps, put.Options{Retried: func(records int, _ error) { c.report.Retried += records }})
-	g := NewGenerator(c.Seed)
-	for sent := 0; sent < c.Count; {
-		if _, distinct, _ := c.app.State(); sent-distinct > backlog {
-			if err := client.Sleep(ctx, 5*time.Millisecond); err != nil {
-				return err
-			}
-			continue
-		}
-		var records []put.Record
-		c.mu.Lock()
-		for range min(50, c.Count-sent) {
-			s := g.Next()
-			text, err := json.Marshal(s)
-			if err != nil {
-				c.mu.Unlock()
-				return err
-			}
-			c.putAt[s.Key()] = time.Now()
-			records = append(records, put.Record{Key: s.User, Data: text})
-		}
-		c.mu.Unlock()
-		if _, err := sender.Send(ctx, records); err != nil {
-			return err
-		}
-		sent += len(records)
-	}
-	return nil
-}
-
-// breakThings lets the kills or the reshards happen when they are due. The last kill is due when the app was told of everything.
-func (c *check) breakThings(ctx context.Context) error {
-	times := map[scenario.Fault]int{scenario.KillServer: kills, scenario.Reshard: reshards}[c.Fault]
-	due := make([]int, times)
-	for i := range due {
-		due[i] = c.random.IntN(c.Count * 3 / 4)
-	}
-	slices.Sort(due)
-	if c.Fault == scenario.KillServer {
-		due[times-1] = c.Count
-	}
-	for i, at := range due {
-		if err := c.untilTold(ctx, at); err != nil {
-			return err
-		}
-		c.report.Faults++
-		if c.Fault == scenario.KillServer {
-			if err := c.kill(ctx); err != nil {
-				return fmt.Errorf("kill %d, at %d sign-ups: %w", i+1, at, err)
-			}
-			continue
-		}
-		what, err := scenario.DrawShardChange(c.random, c.api, SignUps, i%2 == 0).Run(ctx)
-		if err != nil {
-			return fmt.Errorf("reshard at %d sign-ups: %w", at, err)
-		}
-		c.Say("resharded at %d sign-ups: %s", at, what)
-	}
-	return nil
-}
-
-// untilTold waits until the app was told of so many sign-ups, and then for its next call, unless that was the last.
-func (c *check) untilTold(ctx context.Context, distinct int) error {
-	for {
-		_, now, _ := c.app.State()
-		if now >= c.Count {
-			return nil
-		}
-		select {
-		case <-c.told:
-			if now >= distinct {
-				return nil
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// kill kills the server within the next ten milliseconds, and starts it again.
-func (c *check) kill(ctx context.Context) error {
-	if err := client.Sleep(ctx, time.Duration(c.random.IntN(10_000))*time.Microsecond); err != nil {
-		return err
-	}
-	if err := c.Server.Kill(); err != nil {
-		return err
-	}
-	return c.Server.Start(ctx, "")
-}
-
-// readAlong reads the offers while they are made, until there is one for each sign-up.
-func (c *check) readAlong(ctx context.Context) error {
-	seen := map[string]bool{}
-	return tail.New(c.api, Offers, tail.Options{Idle: 20 * time.Millisecond}).Run(ctx, func(b tail.Batch) error {
-		now := time.Now()
-		for _, r := range b.Records {
-			var offer Offer
-			if json.Unmarshal(r.Data, &offer) != nil || seen[offer.Key()] {
-				continue // Compare says what is wrong with it
-			}
-			seen[offer.Key()] = true
-			c.mu.Lock()
-			if at, ok := c.putAt[offer.Key()]; ok {
-				c.delays = append(c.delays, now.Sub(at))
-			}
-			c.mu.Unlock()
-		}
-		if len(seen) >= c.Count {
-			return tail.ErrStop
-		}
-		return nil
-	})
-}
-
-// readBack reads every offer, each shard's in their order.
-func (c *check) readBack(ctx context.Context) (all [][]byte, err error) {
-	err = tail.New(c.api, Offers, tail.Options{UntilEnd: true}).Run(ctx, func(b tail.Batch) error {
-		for _, r := range b.Records {
-			all = append(all, r.Data)
-		}
-		return nil
-	})
-	return all, err
 }

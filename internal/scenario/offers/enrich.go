@@ -29,6 +29,12 @@ const (
 	poisonVariable = "OFFERS_POISON" // keys of the sign-ups that it fails on three times, with commas between them
 )
 
+// What the function tells the app of the batch that its offers are for, besides them.
+const (
+	shardHeader   = "Offers-Shard"   // the shard's id
+	arrivedHeader = "Offers-Arrived" // when the first and the last sign-up arrived in the stream, in timeFormat, with a space between them
+)
+
 // tableFile is the bandwidth table in the function's zip file: country, megabits a second.
 const tableFile = "bandwidth.csv"
 
@@ -147,7 +153,14 @@ func (f *enricher) handle(ctx context.Context, event events.KinesisEvent) error 
 		records []put.Record
 		poison  []string
 		body    bytes.Buffer // one offer a line
+		about   = http.Header{}
 	)
+	if n := len(event.Records); n > 0 {
+		shard, _, _ := strings.Cut(event.Records[0].EventID, ":")
+		first, last := &event.Records[0].Kinesis, &event.Records[n-1].Kinesis
+		about.Set(shardHeader, shard)
+		about.Set(arrivedHeader, first.ApproximateArrivalTimestamp.UTC().Format(timeFormat)+" "+last.ApproximateArrivalTimestamp.UTC().Format(timeFormat))
+	}
 	for _, r := range event.Records {
 		var s SignUp
 		if err := json.Unmarshal(r.Kinesis.Data, &s); err != nil {
@@ -165,22 +178,23 @@ func (f *enricher) handle(ctx context.Context, event events.KinesisEvent) error 
 		}
 	}
 	if len(poison) > 0 {
-		if err := f.post(ctx, "/tried", strings.NewReader(strings.Join(poison, "\n"))); err != nil {
+		if err := f.post(ctx, "/tried", about, strings.NewReader(strings.Join(poison, "\n"))); err != nil {
 			return fmt.Errorf("poison: %w", err)
 		}
 	}
-	if err := f.post(ctx, "/offers", &body); err != nil {
+	if err := f.post(ctx, "/offers", about, &body); err != nil {
 		return err
 	}
 	_, err := f.sender.Send(ctx, records)
 	return err
 }
 
-func (f *enricher) post(ctx context.Context, path string, body io.Reader) error {
+func (f *enricher) post(ctx context.Context, path string, about http.Header, body io.Reader) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.app+path, body)
 	if err != nil {
 		return err
 	}
+	request.Header = about.Clone()
 	response, err := f.http.Do(request)
 	if err != nil {
 		return err

@@ -22,8 +22,8 @@ var countries = [...]country{
 	{"NO", 59.9, 10.8, 140}, {"PL", 52.2, 21.0, 150}, {"PT", 38.7, -9.1, 175}, {"SE", 59.3, 18.1, 160}, {"US", 40.7, -74.0, 250}, {"ZA", -26.2, 28.0, 45},
 }
 
-// start is when the first sign-up may come.
-var start = time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)
+// Start is when the first sign-up may come, and where the clock of a Stepped run's server stands at first.
+var Start = time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)
 
 // One sign-up in fifty, two in a hundred, is from an unknown place; one in four is somebody's who signed up before.
 const (
@@ -34,20 +34,22 @@ const (
 // Generator gives sign-ups in the order of their time, without end.
 type Generator struct {
 	random *rand.Rand
+	gap    time.Duration // between sign-ups, on average; whole milliseconds
 	count  int
 	users  int
 }
 
-// NewGenerator makes the generator of a seed.
-func NewGenerator(seed uint64) *Generator {
-	return &Generator{random: rand.New(rand.NewPCG(seed, 0x6f6666657273))} // the second word is "offers"
+// NewGenerator makes the generator of a seed, with Rate sign-ups a second.
+func NewGenerator(seed uint64) *Generator { return newGenerator(seed, time.Second/Rate) }
+
+func newGenerator(seed uint64, gap time.Duration) *Generator {
+	return &Generator{gap: gap, random: rand.New(rand.NewPCG(seed, 0x6f6666657273))} // the second word is "offers"
 }
 
 // Next gives the next sign-up.
 func (g *Generator) Next() SignUp {
-	const gap = time.Second / Rate
 	// The jitter is below the gap, so that times ascend.
-	at := start.Add(time.Duration(g.count)*gap + time.Duration(g.random.IntN(int(gap/time.Millisecond)))*time.Millisecond)
+	at := Start.Add(time.Duration(g.count)*g.gap + time.Duration(g.random.IntN(int(g.gap/time.Millisecond)))*time.Millisecond)
 	user := g.users
 	if g.count%againEvery == againEvery-1 {
 		user = g.random.IntN(g.users)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -26,7 +27,14 @@ type Setup struct {
 	Command []string // what the function's bootstrap becomes: it calls Serve
 	App     string   // URL of the App
 	Poison  []string // keys of sign-ups on which the function fails
+	Mapping Mapping  // default Standard
 }
+
+// consumerName is the consumer of a FanOut mapping.
+const consumerName = "offers"
+
+// windowBatch is the batch of a Windowed mapping: the largest that Lambda allows, since a batch that is full ends its window early.
+const windowBatch = 10_000
 
 // Install makes both streams, the function and the event source mapping between them, or brings those that an earlier run left to what s says. It returns
 // when the mapping is enabled.
@@ -36,15 +44,20 @@ func Install(ctx context.Context, api *kinesis.Client, s Setup) error {
 			return err
 		}
 	}
-	o := api.Options()
-	functions := lambda.New(lambda.Options{Region: o.Region, BaseEndpoint: o.BaseEndpoint, HTTPClient: o.HTTPClient, Credentials: o.Credentials})
+	functions := functionsOf(api)
 	if err := installFunction(ctx, functions, s); err != nil {
 		return fmt.Errorf("function %s: %w", Function, err)
 	}
-	if err := installMapping(ctx, api, functions); err != nil {
+	if err := installMapping(ctx, api, functions, s.Mapping); err != nil {
 		return fmt.Errorf("event source mapping of %s: %w", Function, err)
 	}
 	return nil
+}
+
+// functionsOf talks to the functions of the server that a client of streams talks to.
+func functionsOf(api *kinesis.Client) *lambda.Client {
+	o := api.Options()
+	return lambda.New(lambda.Options{Region: o.Region, BaseEndpoint: o.BaseEndpoint, HTTPClient: o.HTTPClient, Credentials: o.Credentials})
 }
 
 func installFunction(ctx context.Context, functions *lambda.Client, s Setup) error {
@@ -90,12 +103,24 @@ func active(ctx context.Context, functions *lambda.Client) error {
 	})
 }
 
-func installMapping(ctx context.Context, api *kinesis.Client, functions *lambda.Client) error {
+func installMapping(ctx context.Context, api *kinesis.Client, functions *lambda.Client, kind Mapping) error {
 	summary, err := api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: aws.String(SignUps)})
 	if err != nil {
 		return err
 	}
 	source := summary.StreamDescriptionSummary.StreamARN
+	in := &lambda.CreateEventSourceMappingInput{
+		FunctionName: aws.String(Function), StartingPosition: types.EventSourcePositionTrimHorizon, BatchSize: aws.Int32(batchSize),
+	}
+	switch kind {
+	case FanOut:
+		if source, err = consumerOf(ctx, api, source); err != nil {
+			return err
+		}
+	case Windowed:
+		in.BatchSize, in.MaximumBatchingWindowInSeconds = aws.Int32(windowBatch), aws.Int32(int32(Window/time.Second))
+	}
+	in.EventSourceArn = source
 	list, err := functions.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(Function), EventSourceArn: source})
 	if err != nil {
 		return err
@@ -104,9 +129,7 @@ func installMapping(ctx context.Context, api *kinesis.Client, functions *lambda.
 	if len(list.EventSourceMappings) > 0 {
 		uuid = list.EventSourceMappings[0].UUID
 	} else {
-		made, err := functions.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
-			FunctionName: aws.String(Function), EventSourceArn: source, StartingPosition: types.EventSourcePositionTrimHorizon, BatchSize: aws.Int32(batchSize),
-		})
+		made, err := functions.CreateEventSourceMapping(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -119,6 +142,27 @@ func installMapping(ctx context.Context, api *kinesis.Client, functions *lambda.
 		}
 		return aws.ToString(m.State), nil
 	})
+}
+
+// consumerOf gives the ARN of the consumer of a stream, which it registers if there is none, once it is active.
+func consumerOf(ctx context.Context, api *kinesis.Client, stream *string) (arn *string, err error) {
+	_, err = api.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: stream, ConsumerName: aws.String(consumerName)})
+	var exists *kinesistypes.ResourceInUseException
+	if err != nil && !errors.As(err, &exists) {
+		return nil, err
+	}
+	err = until(ctx, func() (string, error) {
+		out, err := api.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{StreamARN: stream, ConsumerName: aws.String(consumerName)})
+		if err != nil {
+			return "", err
+		}
+		arn = out.ConsumerDescription.ConsumerARN
+		if status := out.ConsumerDescription.ConsumerStatus; status != kinesistypes.ConsumerStatusActive {
+			return string(status), nil
+		}
+		return "", nil
+	})
+	return arn, err
 }
 
 // until asks until the answer is empty.

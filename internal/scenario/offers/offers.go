@@ -4,7 +4,7 @@
 // It owns the generator, the oracle, the function itself, the app that is called back, and the check that holds what came out against the oracle. The
 // server that all of it runs on is the caller's, by package scenario.
 //
-// Read generate.go, then enrich.go, then check.go.
+// Read generate.go, then enrich.go, then check.go; step.go is a run on a clock that is moved by hand.
 package offers
 
 import (
@@ -18,11 +18,48 @@ const (
 	Function = "enrich"
 )
 
-// SmokeCount is how many sign-ups a check has.
-const SmokeCount = 2000
+// SmokeCount is how many sign-ups a check has, and FullCount those of ten minutes at Rate.
+const (
+	SmokeCount = 2000
+	FullCount  = 120_000
+)
 
 // Rate is how many people sign up in a second of the scenario's time.
 const Rate = 200
+
+// Pace is how the time of a check goes.
+type Pace string
+
+// The paces.
+const (
+	Max     Pace = "max"  // sign-ups come as fast as offers are made of them
+	Real    Pace = "real" // Rate of them a second, and how long an offer takes is judged
+	Stepped Pace = "test" // the server's clock stands still and is moved by a second at a time, for Span
+)
+
+// Mapping is how the function is given sign-ups.
+type Mapping string
+
+// The mappings.
+const (
+	Standard Mapping = "standard" // of the stream
+	FanOut   Mapping = "fan-out"  // of a consumer that is registered with the stream
+	Windowed Mapping = "window"   // of the stream, in batches that are gathered for Window
+)
+
+// Span is how long a Stepped run lasts by the server's clock, whatever its count.
+const Span = 10 * time.Minute
+
+// Window is how long a Windowed mapping gathers: the longest that Lambda allows (API_CreateEventSourceMapping).
+const Window = 300 * time.Second
+
+// Bound is how long ninety-nine of a hundred offers may take from the put to the reading, at the pace Real and without a fault. AWS's pollers ask a shard once a second.
+func (m Mapping) Bound() time.Duration {
+	if m == FanOut {
+		return 300 * time.Millisecond
+	}
+	return 2 * time.Second
+}
 
 // DefaultPlan is offered when nobody knows where somebody is.
 const DefaultPlan = "basic"

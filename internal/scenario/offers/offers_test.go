@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Shows that a seed gives the same sign-ups, that two in a hundred are from unknown places, that all thirty countries occur, and that keys are unique and
@@ -145,7 +146,10 @@ func TestApp(t *testing.T) {
 	app := NewApp(2)
 	call := func(path, body string) int {
 		w := httptest.NewRecorder()
-		app.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, strings.NewReader(body)))
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set(shardHeader, "shardId-000000000002")
+		r.Header.Set(arrivedHeader, "2026-04-01T09:00:00.000Z 2026-04-01T09:00:01.500Z")
+		app.ServeHTTP(w, r)
 		return w.Code
 	}
 	lines := string(bytes.Join(texts(OracleOf(7, 3)), []byte("\n"))) + "\n"
@@ -158,5 +162,9 @@ func TestApp(t *testing.T) {
 	}
 	if all, distinct, refused := app.State(); len(all) != 6 || distinct != 3 || refused != 5 {
 		t.Errorf("told %d, of %d, refused %d", len(all), distinct, refused)
+	}
+	want := Batch{"shardId-000000000002", Start, Start.Add(1500 * time.Millisecond), 3}
+	if got := app.Batches(); len(got) != 2 || got[0] != want || got[1] != want {
+		t.Errorf("batches %+v", got)
 	}
 }

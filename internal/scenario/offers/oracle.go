@@ -9,9 +9,10 @@ type Oracle struct {
 }
 
 // OracleOf makes the oracle of so many sign-ups by plain loops. It shares nothing with the function but the countries.
-func OracleOf(seed uint64, count int) Oracle {
+func OracleOf(seed uint64, count int) Oracle { return oracleOf(NewGenerator(seed), count) }
+
+func oracleOf(g *Generator, count int) Oracle {
 	o := Oracle{Offers: map[string]Offer{}, Users: map[string][]string{}}
-	g := NewGenerator(seed)
 	seen := map[string]bool{}
 	for range count {
 		s := g.Next()
