@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -131,29 +130,6 @@ func TestS3OperationsRefusedByName(t *testing.T) {
 	slices.Sort(names)
 	if !slices.Equal(names, methods) {
 		t.Errorf("operations are\n%v, the SDK has\n%v", names, methods)
-	}
-}
-
-// A presigned URL does what it was signed for, without a header, until it expires.
-func TestPresigned(t *testing.T) {
-	s := startFor(t, node.Config{})
-	for _, server := range []*server{shared, s} {
-		o := server.s3Client(t, transports[0], "us-east-1").withBucket()
-		sign := s3.NewPresignClient(o.Client)
-		put := got(sign.PresignPutObject(o.ctx, &s3.PutObjectInput{Bucket: &o.bucket, Key: aws.String("a b/c")}))(t)
-		r := got(http.NewRequestWithContext(o.ctx, put.Method, put.URL, strings.NewReader("hello")))(t)
-		answer := got(o.http.Do(r))(t)
-		answer.Body.Close()
-		if answer.StatusCode != 200 {
-			t.Fatalf("put: %s", answer.Status)
-		}
-		get := got(sign.PresignGetObject(o.ctx, &s3.GetObjectInput{Bucket: &o.bucket, Key: aws.String("a b/c")}, s3.WithPresignExpires(time.Hour)))(t)
-		answer = got(o.http.Get(get.URL))(t)
-		body := got(io.ReadAll(answer.Body))(t)
-		answer.Body.Close()
-		if string(body) != "hello" {
-			t.Errorf("get: %s", body)
-		}
 	}
 }
 

@@ -104,6 +104,7 @@ var languages = []language{
 	},
 	mixed,
 	flink,
+	objectsPeer,
 }
 
 func languageNames() []string {

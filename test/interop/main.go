@@ -3,7 +3,7 @@
 // get and list against it, reshard streams, and read through it: by GetRecords, and by SubscribeToShard,
 // which the last two do over HTTP/2. The Kinesis Client Library subscribes too, and runs whole, with
 // leases and metrics, in versions 3 and 2, while workers of it are killed; the Kinesis Producer Library
-// puts what it reads.
+// puts what it reads. Last, versitygw is held to the scripts of S3 that Weir is held to in test/aws.
 //
 //	go run ./test/interop                             # everything
 //	go run ./test/interop -only python                # one language

@@ -183,7 +183,7 @@ func (q *call) source(bucket, key string) (*store.Bucket, *store.Object, error) 
 	if o == nil {
 		return nil, nil, withResource(newError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist."), "Key", key)
 	}
-	if conditions(q.header, "X-Amz-Copy-Source-", o) != nil { // also what would be "not modified" of a read
+	if q.conditions("X-Amz-Copy-Source-", o) != nil { // also what would be "not modified" of a read
 		return nil, nil, errPrecondition
 	}
 	return b, o, nil

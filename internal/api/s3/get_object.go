@@ -129,11 +129,13 @@ var (
 
 // readCondition follows RFC 9110, section 13.2.2, which S3 says of itself (API_GetObject, Additional considerations): the ETag counts before the time.
 func (q *call) readCondition(o *store.Object) *apiError {
-	return conditions(q.header, "", o)
+	return q.conditions("", o)
 }
 
-// conditions checks the four headers of a prefix.
-func conditions(h http.Header, prefix string, o *store.Object) *apiError {
+// conditions checks the four headers of a prefix. A time that is still to come asks nothing, as it did in RFC 2616 (section 14.25) and still does at AWS: what clients send whose
+// clocks are ahead must not hide what is put until then.
+func (q *call) conditions(prefix string, o *store.Object) *apiError {
+	h, now := q.header, q.api.clock.Now()
 	modified := o.Modified.Truncate(time.Second)
 	if text := h.Get(prefix + "If-Match"); text != "" {
 		if !matches(text, o.ETag) {
@@ -146,7 +148,7 @@ func conditions(h http.Header, prefix string, o *store.Object) *apiError {
 		if matches(text, o.ETag) {
 			return errNotModified
 		}
-	} else if t, err := http.ParseTime(h.Get(prefix + "If-Modified-Since")); err == nil && !modified.After(t) {
+	} else if t, err := http.ParseTime(h.Get(prefix + "If-Modified-Since")); err == nil && !modified.After(t) && !t.After(now) {
 		return errNotModified
 	}
 	return nil

@@ -123,7 +123,7 @@ func (q *call) uploadPart() error {
 		return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: " + strings.ToLower(string(u.Algorithm)) +
 			", actual checksum Type: " + strings.ToLower(string(claim.algorithm)))
 	}
-	content, checksum, err := q.receive(u.Algorithm)
+	content, checksum, err := q.receive(u.Algorithm, "")
 	if err != nil {
 		return err
 	}

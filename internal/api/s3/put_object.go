@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ const (
 // Source: API_PutObject (read 2026-11). Shown by: TestPutObject in test/aws.
 // Conditions: If-None-Match: * and If-Match are decided together with the put; of two at once one is refused.
 // Durability: the answer comes after file, name and command are on disk.
-// Differs from AWS: an object put without a checksum has none. What refused (request.go) names is refused.
+// Checksum: the one that the request claims, otherwise CRC64NVME, as S3 computes ("Checking object integrity").
+// Differs from AWS: what refused (request.go) names is refused.
 func (q *call) putObject() error {
 	b, err := q.findBucket()
 	if err != nil {
@@ -40,7 +42,7 @@ func (q *call) putObject() error {
 	if err != nil {
 		return err
 	}
-	content, checksum, err := q.receive("")
+	content, checksum, err := q.receive("", store.CRC64NVME)
 	if err != nil {
 		return err
 	}
@@ -58,8 +60,8 @@ func (q *call) putObject() error {
 }
 
 // receive makes the body durable, and holds it against everything that the request says of it. besides is an algorithm to compute also when the
-// request does not claim it; the checksum given is that one, or else the claimed one.
-func (q *call) receive(besides store.Algorithm) (*store.Content, store.Checksum, error) {
+// request does not claim it; the checksum given is that one, or else the claimed one, or else one in the algorithm otherwise. Either may be empty.
+func (q *call) receive(besides, otherwise store.Algorithm) (*store.Content, store.Checksum, error) {
 	size, err := q.size()
 	if err != nil {
 		return nil, store.Checksum{}, err
@@ -72,10 +74,7 @@ func (q *call) receive(besides store.Algorithm) (*store.Content, store.Checksum,
 	if err != nil {
 		return nil, store.Checksum{}, err
 	}
-	algorithm := claim.algorithm
-	if besides != "" {
-		algorithm = besides
-	}
+	algorithm := cmp.Or(besides, claim.algorithm, otherwise)
 	content, err := q.api.store.Write(q.Ctx, q.Stream, store.WriteOptions{
 		Size: size, Algorithms: []store.Algorithm{claim.algorithm, algorithm},
 		Check: func(c *store.Content) error {

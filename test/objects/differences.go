@@ -1,0 +1,83 @@
+package objects
+
+// Weir is what Weir does otherwise.
+var Weir = []Difference{
+	{"Multipart", map[string]string{"k--: checksum": ""}, "gives an object no checksum whose upload asked for none", "Checking object integrity: CRC64NVME, as of an object that is put"},
+}
+
+// Gofakes3 is what gofakes3 1.2.0 does otherwise. Of AWS's pages each names the one by which it should not.
+var Gofakes3 = []Difference{
+	{"Buckets", map[string]string{"head": "", "its location": "in "}, "knows no regions", "API_HeadBucket, API_GetBucketLocation"},
+	{"Buckets", map[string]string{"create it again, in us-east-1": "409 BucketAlreadyExists", "create that again": "409 BucketAlreadyExists"}, "calls every bucket that is there somebody else's", "API_CreateBucket"},
+	{"ListBuckets", map[string]string{"pages of two with a prefix": "6"}, "lists all buckets, whatever is asked", "API_ListBuckets"},
+	{"PutObject", map[string]string{"headers": "text/x  x  inline"}, "keeps neither Cache-Control nor Content-Language", "API_PutObject"},
+	{"PutObject", map[string]string{"number of tags": "0"}, "does not say how many tags there are", "API_GetObject"},
+	{"PutObject", map[string]string{"headers of what replaced it": "map[a:1 b-c:zwei]"}, "keeps the metadata of what was replaced", "Working with object metadata"},
+	{"PutObject", map[string]string{"another checksum": "done", "head what was refused": "done"}, "does not verify checksums", "Checking object integrity"},
+	{"Checksums", map[string]string{"get …: type": "", "head what was put without one": " "}, "keeps checksums of nothing but uploads in parts", "Checking object integrity"},
+	{"Keys", map[string]string{"list fd with a delimiter": "fd|fd/|fd/…"}, "lists a key that ends in the delimiter beside the prefix that it is gathered in", "API_ListObjectsV2"},
+	{"ConditionalWrites", map[string]string{"If-Match where nothing is": "412 PreconditionFailed"}, "answers a condition on what is not there as one that does not hold", "How to prevent object overwrites with conditional writes"},
+	{"ConditionalWrites", map[string]string{"If-None-Match with an ETag": "done"}, "takes an ETag where only * is allowed", "API_PutObject"},
+	{"ConditionalWrites", map[string]string{"delete If-Match another": "done"}, "passes over the condition of a delete", "API_DeleteObject"},
+	{"GetObject", map[string]string{"get a version that is none": "404 NoSuchVersion"}, "takes any text for the id of a version", "API_GetObject"},
+	{"GetObject", map[string]string{"get of another owner": "done"}, "passes over the expected owner", "API_GetObject"},
+	{"Ranges", map[string]string{"bytes=-30": "416 InvalidRange"}, "refuses the last bytes when there are fewer", "RFC 9110 section 14.1.2, which API_GetObject refers to"},
+	{"Ranges", map[string]string{"bytes=5-3": "416 InvalidRange", "lines=0-1": "416 InvalidRange", "bytes=0-1,3-4": "501 NotImplemented"}, "refuses ranges that a server passes over", "RFC 9110 section 14.2; API_GetObject has one range"},
+	{"ConditionalReads", map[string]string{"match another…": "done", "modified since": "done", "modified since, by HEAD": "done"}, "passes over If-Match and If-Unmodified-Since", "API_GetObject"},
+	{"ConditionalReads", map[string]string{"modified since a time to come…": "304"}, "takes times to come for times", "none; the suite that Ceph runs against AWS says so"},
+	{"ListObjects", map[string]string{"with a delimiter in pages of one": "a|b c+d&e|d/…|d/…|e(3).png|f|z/…|z/…|é/…"}, "gives a prefix once more on the next page", "API_ListObjectsV2"},
+	{"ListObjects", map[string]string{"version 1, a page": "a|b c+d&e|d/…, more true, next d/b"}, "names a key as the next marker where a prefix was last", "API_ListObjects"},
+	{"ListObjects", map[string]string{"version 1, behind a marker": "e(3).png|f|d/…|z/…|é/…, owner false", "with owners": "false"}, "gives no owners, and a prefix behind which the marker stands", "API_ListObjects"},
+	{"ListObjects", map[string]string{"what stands of each": etag("z/1") + " 3 bytes  z/1, owner false, more true"}, "gives no storage class", "API_Object"},
+	{"ListObjects", map[string]string{"encoded b": "b c%20d&e", "encoded e": "e(3).png", "encoded é": "é/ü"}, "does not encode keys", "API_ListObjectsV2"},
+	{"ListObjects", map[string]string{"no keys": "9 more false", "fewer than no keys": "done", "a token that is none": "400 InvalidToken"}, "takes no or a negative number for none given", "API_ListObjectsV2"},
+	{"DeleteObjects", map[string]string{"with another ETag": "kept", "what is left": ""}, "passes over the condition of a delete", "API_ObjectIdentifier"},
+	{"DeleteObjects", map[string]string{"1,001": "4894 bytes ce299d3e"}, "deletes any number", "API_DeleteObjects"},
+	{"CopyObject", map[string]string{"copy": "copied, CRC32 false, SHA256 false", "onto itself, with new metadata": "copied, CRC32 false, SHA256 false"}, "keeps no checksums", "API_CopyObject"},
+	{"CopyObject", map[string]string{"what the copy has": "text/x map[x:y], 0 tags"}, "does not say how many tags there are", "API_HeadObject"},
+	{"CopyObject", map[string]string{"what it has now": "text/x map[new:1 x:y], 0 tags"}, "adds new metadata to the old", "API_CopyObject, x-amz-metadata-directive"},
+	{"CopyObject", map[string]string{"onto itself, without a change": "copied, CRC32 false, SHA256 false"}, "copies onto itself", "API_CopyObject"},
+	{"CopyObject", map[string]string{"if the source has …": "copied, CRC32 false, SHA256 false"}, "passes over the conditions of a copy", "API_CopyObject"},
+	{"Tagging", map[string]string{"eleven tags": "done"}, "takes any number of tags", "API_PutObjectTagging"},
+	{"Tagging", map[string]string{"its tags after that": "404 NoSuchKey"}, "deletes the object when its tags are deleted", "API_DeleteObjectTagging"},
+	{"Tagging", map[string]string{"tags of a bucket that has none": "", "tag the bucket": "409 BucketAlreadyExists", "the bucket's tags": ""}, "does not know tags of buckets", "API_PutBucketTagging"},
+	{"Multipart", map[string]string{"…: list them one by one": "1 of 5242880 bytes " + etag(firstPart) + ", more true behind 2"}, "names the next part as the marker where the last one should be", "API_ListParts"},
+	{"Multipart", map[string]string{"…: complete again": "404 NoSuchUpload"}, "completes once", "API_CompleteMultipartUpload"},
+	{"Multipart", map[string]string{"…: number of tags": "0"}, "does not say how many tags there are", "API_GetObject"},
+	{"Multipart", map[string]string{"k--: checksum": "", "k-CRC64NVME-: checksum": ""}, "computes no checksum over an object", "Checking object integrity"},
+	{"Multipart", map[string]string{"…: get part 2": short(firstPart + "the end"), "…: number of parts": "0"}, "passes over partNumber", "API_GetObject"},
+	{"Multipart", map[string]string{"copy an object of parts": etag(firstPart+"the end") + " "}, "gives a copy no checksum", "API_CopyObject"},
+	{"MultipartErrors", map[string]string{
+		"a small part that is not the last": "done", "out of order": "done", "of no parts": "done", "of another size": "done", "where something is, If-None-Match: *": "done", "get what none of them replaced": "short",
+	}, "completes what S3 refuses", "API_CompleteMultipartUpload"},
+	{"MultipartErrors", map[string]string{"part 10,001": "400 InvalidPart"}, "has another code for a number that is none", "API_UploadPart"},
+	{"MultipartErrors", map[string]string{"begin with a whole SHA256": "done", "a part with another algorithm": "done", "complete with another checksum": "done"}, "does not verify checksums", "Checking object integrity"},
+	{"UploadPartCopy", map[string]string{"copy …": "411 MissingContentLength", "get": ""}, "has no UploadPartCopy", "API_UploadPartCopy"},
+	{"ObjectAttributes", map[string]string{"all of an object of parts": "ETag , size 0, class ", "the size alone": "ETag , size 0, class "}, "answers with the object itself", "API_GetObjectAttributes"},
+}
+
+// Versitygw is what versitygw 1.8.0 does otherwise, with its posix backend and what it knows of objects in files beside them.
+var Versitygw = []Difference{
+	{"Buckets", map[string]string{"create it again, in us-east-1": "409 BucketAlreadyOwnedByYou"}, "does in us-east-1 as in other regions", "API_CreateBucket"},
+	{"Buckets", map[string]string{"create one in eu-west-1": "400 InvalidLocationConstraint", "its location": "404 NoSuchBucket", "create that again": "400 InvalidLocationConstraint"}, "is one region", "API_CreateBucket"},
+	{"PutObject", map[string]string{"headers of what replaced it": "no-storemap[a:1 b-c:zwei]"}, "keeps the metadata of what was replaced", "Working with object metadata"},
+	{"Keys", map[string]string{
+		"put fd/x": "409 ObjectParentIsFile", "get fd/x": "404 NoSuchKey", "put fd/": "400 DirectoryObjectContainsData", "get fd/": "404 NoSuchKey", "all at once": "fd/x is 404 NoSuchKey, fd/ is 404 NoSuchKey",
+		"list fd": "fd", "list fd with a delimiter": "fd", "get fd/x after that": "404 NoSuchKey",
+	}, "takes keys for paths, where nothing is below a file", "Naming Amazon S3 objects"},
+	{"Keys", map[string]string{"1,024 bytes": "400 KeyTooLongError"}, "takes no more bytes between slashes than a file's name has", "Naming Amazon S3 objects"},
+	{"ConditionalReads", map[string]string{"match one of two…": "412"}, "compares a list of ETags as one", "RFC 9110 section 13.1.1; API_GetObject says nothing of lists"},
+	{"ConditionalReads", map[string]string{"not modified…": "done"}, "compares whole seconds with parts of them", "RFC 9110 section 13.1.3, which API_GetObject refers to"},
+	{"ListObjects", map[string]string{"encoded b": "b c%20d&e", "encoded e": "e(3).png", "encoded é": "é/ü"}, "does not encode keys", "API_ListObjectsV2"},
+	{"ListObjects", map[string]string{"version 1 without a delimiter has no next marker": "a|b c+d&e, more true, next b c+d&e"}, "gives a next marker also without a delimiter", "API_ListObjects"},
+	{"ListObjects", map[string]string{"a token that is none": "done"}, "takes any text for a continuation token", "API_ListObjectsV2"},
+	{"DeleteObjects", map[string]string{"with another ETag": "kept", "what is left": ""}, "passes over the condition of a delete", "API_ObjectIdentifier"},
+	{"DeleteObjects", map[string]string{"quietly": "b", "1,000": "4891 bytes 9dd3bf21"}, "passes over Quiet", "API_DeleteObjects"},
+	{"DeleteObjects", map[string]string{"1,001": "4894 bytes ce299d3e"}, "deletes any number", "API_DeleteObjects"},
+	{"CopyObject", map[string]string{"if the source has not this ETag": "304 NotModified"}, "answers the condition of a copy as that of a read", "API_CopyObject, x-amz-copy-source-if-none-match"},
+	{"MultipartErrors", map[string]string{"out of order": "400 EntityTooSmall"}, "looks at sizes before the order", "none: both are wrong with the request, and either may be said"},
+	{"MultipartErrors", map[string]string{"an upload that is none": "done"}, "takes an upload that is none for one that was completed, when the key has an object", "API_CompleteMultipartUpload"},
+	{"UploadPartCopy", map[string]string{"copy bytes=3-": etag(partsSource[3:])}, "takes a range without an end", "API_UploadPartCopy"},
+	{"ListMultipartUploads", map[string]string{"in pages of two": "a a 400 InvalidArgument, not listed 3"}, "refuses the markers that it gave", "API_ListMultipartUploads"},
+	{"ObjectAttributes", map[string]string{"all of an object of parts": "ETag 62109206880d38a4010a98e11243924a-1, size 5, class STANDARD, checksum COMPOSITE"}, "gives no parts of an object", "API_GetObjectAttributes"},
+}
