@@ -20,12 +20,19 @@ type Look struct {
 	Fold      *Fold
 	Snapshots []fold.SnapshotFile // the oldest first; Err says also what is wrong with what a Keeper kept, where that was read
 	From      commitlog.Position  // of the newest snapshot that can be used; 0 when there is none
-	Bounds    commitlog.Bounds    // of the log
-	NoLog     bool                // there is no log
 	Time      time.Time           // of the last command
+	Reach
+}
+
+// Reach is how far a log brings a machine that a snapshot was restored to, or none.
+type Reach struct {
+	Bounds commitlog.Bounds // of the log
+	NoLog  bool             // there is no log
 	// Whole says that the machine is where the log ends. Otherwise Why says why not; it is empty where the log is damaged and the log store says so.
 	Whole bool
 	Why   string
+	// EndsBefore says that Why is a log that ends before the snapshot.
+	EndsBefore bool
 }
 
 // heedless is a machine that understands nothing: its log and its snapshots' frames are all that is looked at.
@@ -75,9 +82,9 @@ func (f *Fold) Look(ctx context.Context, fs vfs.FS, image *disklog.Image, kept b
 			return nil, err
 		}
 	}
-	err = l.forward(ctx, image, replay)
+	l.Reach, err = Forward(ctx, image, f.Log, replay)
 	l.Time = replay.Time()
-	return l, err
+	return l, fault.Wrap(err, "%s", f.Of)
 }
 
 func snapshotAt(files []fold.SnapshotFile, next commitlog.Position) string {
@@ -89,61 +96,62 @@ func snapshotAt(files []fold.SnapshotFile, next commitlog.Position) string {
 	return ""
 }
 
-// forward applies the log behind the snapshot, as far as that goes.
-func (l *Look) forward(ctx context.Context, image *disklog.Image, replay *fold.Replay) error {
-	log, err := image.Log(l.Fold.Log)
+// Forward applies a log behind where a replay stands, as far as that goes. Unsupported when a newer Weir wrote a command.
+func Forward(ctx context.Context, image *disklog.Image, id commitlog.ID, replay *fold.Replay) (r Reach, err error) {
+	from := replay.Next()
+	log, err := image.Log(id)
 	if fault.Is(err, fault.NotFound) {
-		l.NoLog, l.Whole = true, l.From == 0
-		if !l.Whole {
-			l.Why = fmt.Sprintf("the log is missing: only what the snapshot at %d knows is left", l.From)
+		r.NoLog, r.Whole = true, from == 0
+		if !r.Whole {
+			r.Why = fmt.Sprintf("the log is missing: only what the snapshot at %d knows is left", from)
 		}
-		return nil
+		return r, nil
 	}
 	if err != nil {
-		return err
+		return r, err
 	}
-	if l.Bounds, err = log.Bounds(ctx); err != nil {
-		return err
+	if r.Bounds, err = log.Bounds(ctx); err != nil {
+		return r, err
 	}
 	switch {
-	case replay.Next() < l.Bounds.First:
-		l.Why = fmt.Sprintf("the log begins at %d, and no whole snapshot reaches it: the best ends at %d", l.Bounds.First, replay.Next())
-		return nil
-	case replay.Next() > l.Bounds.Next:
-		l.Why = fmt.Sprintf("the log ends at %d, before the snapshot that was made at %d: the log has lost its end", l.Bounds.Next, replay.Next())
-		return nil
+	case from < r.Bounds.First:
+		r.Why = fmt.Sprintf("the log begins at %d, and no whole snapshot reaches it: the best ends at %d", r.Bounds.First, from)
+		return r, nil
+	case from > r.Bounds.Next:
+		r.EndsBefore, r.Why = true, fmt.Sprintf("the log ends at %d, before the snapshot that was made at %d: the log has lost its end", r.Bounds.Next, from)
+		return r, nil
 	}
-	for at := replay.Next(); at < l.Bounds.Next; {
+	for at := from; at < r.Bounds.Next; {
 		chunk, err := log.Read(ctx, at, 1<<20)
 		if _, damaged := disklog.DamageOf(err); damaged {
-			return nil
+			return r, nil
 		}
 		if err != nil {
-			return err
+			return r, err
 		}
-		var r batch.Record
+		var record batch.Record
 		it := batch.Iterate(chunk.Batches)
-		for it.Next(&r) {
-			if r.Position < at {
+		for it.Next(&record) {
+			if record.Position < at {
 				continue
 			}
-			if err := replay.Apply(r.Position, r.Timestamp, r.Value); fault.Is(err, fault.Unsupported) {
-				return fault.Wrap(err, "%s", l.Fold.Of)
+			if err := replay.Apply(record.Position, record.Timestamp, record.Value); fault.Is(err, fault.Unsupported) {
+				return r, err
 			} else if err != nil {
-				l.Why = fmt.Sprintf("the log at %d: %v", r.Position, err)
-				return nil
+				r.Why = fmt.Sprintf("the log at %d: %v", record.Position, err)
+				return r, nil
 			}
 		}
 		if err := it.Err(); err != nil {
-			return err
+			return r, err
 		}
 		if chunk.Next == at {
-			return nil
+			return r, nil
 		}
 		at = chunk.Next
 	}
-	l.Whole = true
-	return nil
+	r.Whole = true
+	return r, nil
 }
 
 // LaterThan says what stands in the way of bringing the fold back to a moment: a command of a later one. Empty is nothing.

@@ -46,7 +46,7 @@ func (x *Examination) readFolds(ctx context.Context) error {
 		x.tellSnapshots(look)
 		if look.Why != "" {
 			x.sayOf(look, Finding{Kind: FoldUnopenable, Log: f.Log.String(), Text: look.Why})
-			if look.NoLog || look.From <= look.Bounds.Next || !x.logDamaged() {
+			if !look.EndsBefore || !x.logDamaged() {
 				x.hopeless = append(x.hopeless, f.Of+": "+look.Why+": restore a backup")
 			}
 		}
@@ -137,7 +137,7 @@ func (x *Examination) tellStrays(f *beside.Fold) error {
 // start would remove them.
 func (x *Examination) keepUnnamed(look *beside.Look) error {
 	f := look.Fold
-	lost := !look.NoLog && look.From > look.Bounds.Next || slices.ContainsFunc(x.image.Findings(), func(i disklog.Finding) bool { return i.Kind == disklog.EndUnknown && i.Log == f.Log && !i.Note })
+	lost := look.EndsBefore || slices.ContainsFunc(x.image.Findings(), func(i disklog.Finding) bool { return i.Kind == disklog.EndUnknown && i.Log == f.Log && !i.Note })
 	if f.Unneeded == nil || !lost {
 		return nil
 	}

@@ -268,65 +268,19 @@ func (x *Examination) readControl(ctx context.Context) error {
 
 // replayControl applies the control log behind a snapshot, as far as that goes, and says whether it is all there.
 func (x *Examination) replayControl(ctx context.Context, replay *fold.Replay) (whole bool, err error) {
-	refuse := func(format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		x.say(Finding{Kind: disklog.ControlDamaged, Log: commitlog.ID{}.String(), Text: text}, false)
-		x.hopeless = append(x.hopeless, text)
+	reach, err := beside.Forward(ctx, x.image, commitlog.ID{}, replay)
+	if err != nil || reach.Why == "" {
+		return reach.Whole, err
 	}
-	log, err := x.image.Log(commitlog.ID{})
-	if fault.Is(err, fault.NotFound) {
-		if x.snapshot > 0 {
-			refuse("the control log is missing: only what the snapshot at %d knows is left", x.snapshot)
-			return false, nil
-		}
-		return true, nil // nothing was ever said
-	}
-	if err != nil {
-		return false, err
-	}
-	bounds, err := log.Bounds(ctx)
-	if err != nil {
-		return false, err
-	}
+	why := "control: " + reach.Why
+	x.say(Finding{Kind: disklog.ControlDamaged, Log: commitlog.ID{}.String(), Text: why}, false)
 	switch {
-	case replay.Next() < bounds.First:
-		refuse("the control log begins at %d, and no whole snapshot reaches it: the best ends at %d", bounds.First, replay.Next())
-		return false, nil
-	case replay.Next() > bounds.Next:
-		text := fmt.Sprintf("the control log ends at %d, before the snapshot that was made at %d: the log has lost its end", bounds.Next, replay.Next())
-		x.say(Finding{Kind: disklog.ControlDamaged, Text: text}, false)
-		if !x.logDamaged() {
-			x.hopeless = append(x.hopeless, text+", and no damage says why. Most likely log/ and control/ are of different moments: put back the ones that belong together, or restore a backup")
-		}
-		return true, nil // the snapshot has all that is left
+	case !reach.EndsBefore:
+		x.hopeless = append(x.hopeless, why)
+	case !x.logDamaged():
+		x.hopeless = append(x.hopeless, why+", and no damage says why. Most likely log/ and control/ are of different moments: put back the ones that belong together, or restore a backup")
 	}
-	for at := replay.Next(); at < bounds.Next; {
-		chunk, err := log.Read(ctx, at, 1<<20)
-		if _, damaged := disklog.DamageOf(err); damaged {
-			return false, nil // the log store says where
-		}
-		if err != nil {
-			return false, err
-		}
-		var r batch.Record
-		it := batch.Iterate(chunk.Batches)
-		for it.Next(&r) {
-			if r.Position < at {
-				continue
-			}
-			if err := replay.Apply(r.Position, r.Timestamp, r.Value); fault.Is(err, fault.Unsupported) {
-				return false, err
-			} else if err != nil {
-				refuse("control log at %d: %v", r.Position, err)
-				return false, nil
-			}
-		}
-		if chunk.Next == at {
-			return false, it.Err()
-		}
-		at = chunk.Next
-	}
-	return true, nil
+	return reach.EndsBefore, nil // then the snapshot has all that is left
 }
 
 // logDamaged says whether the log store has damage. Then a log that lost its end for that reason is brought to where its snapshot is. Without it the end was never
