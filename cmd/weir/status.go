@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/weir-stream/weir/internal/console"
@@ -156,6 +157,14 @@ func (r statusReport) print(t *terminal) {
 		} else {
 			row("", "%s", t.paint(red, "of streams alone: tables, objects and functions are not in it"))
 		}
+	}
+	switch r.Functions.Bound {
+	case console.BoundByGroups:
+		row("functions", "each in a control group of its own")
+	case console.BoundByLooking:
+		row("functions", "without control groups, their memory is looked at ten times a second: %s", r.Functions.Why)
+	case console.RemoteOnly:
+		row("functions", "remote ones only%s", strings.TrimSuffix(": "+r.Functions.Why, ": "))
 	}
 	if r.Refusing {
 		row("puts", "%s", t.paint(red, "refused: the disk is full or cannot be written"))

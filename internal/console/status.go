@@ -24,7 +24,22 @@ type Status struct {
 	PassedOver int64          `json:"passedOver"`
 	LastBackup *LastBackup    `json:"lastBackup,omitempty"`
 
+	Functions FunctionsStatus `json:"functions"`
+
 	Streams []StreamStatus `json:"streams"`
+}
+
+// What bounds the memory and the processes of functions.
+const (
+	BoundByGroups  = "groups"  // the kernel, in a control group for each process
+	BoundByLooking = "looking" // the server looks ten times a second; processes are counted over the user where it is not the server's
+	RemoteOnly     = "none"    // no function runs on this machine
+)
+
+// FunctionsStatus is how functions run.
+type FunctionsStatus struct {
+	Bound string `json:"bound"`         // BoundByGroups, BoundByLooking or RemoteOnly
+	Why   string `json:"why,omitempty"` // why it is not BoundByGroups
 }
 
 // JournalStatus is how full the journal is. At Most puts wait, and are then throttled.

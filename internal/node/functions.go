@@ -20,6 +20,7 @@ import (
 	"github.com/weir-stream/weir/internal/auth"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/functions"
@@ -85,7 +86,9 @@ func architecture() string {
 // of the data directory, because functions may run as somebody who may not look in there.
 func (n *Node) openPool(o *functions.Options) (*sandbox.Pool, error) {
 	s := sandbox.Options{Launcher: n.config.Launcher, Logger: n.logger, Log: n.functionOutput}
+	n.functionsBound = console.FunctionsStatus{Bound: console.RemoteOnly}
 	if dir, err := functionsDir(n.config.DataDir); err != nil {
+		n.functionsBound.Why = err.Error()
 		n.logger.Warn("functions cannot run here, remote ones excepted", "err", err)
 		s.Launcher = nil
 		o.Cache = os.TempDir() // where nothing will be unpacked
@@ -115,12 +118,29 @@ func (n *Node) openPool(o *functions.Options) (*sandbox.Pool, error) {
 			s.GID, _ = strconv.Atoi(nobody.Gid)
 		}
 	}
+	if len(s.Launcher) > 0 {
+		s.Groups = n.openGroups(s.Launcher)
+	}
 	pool, err := sandbox.NewPool(s)
 	if err != nil {
 		return nil, err
 	}
 	n.closers = append(n.closers, pool.Close)
 	return pool, nil
+}
+
+// openGroups makes the control groups of functions, and says whether there are any: nil is none.
+func (n *Node) openGroups(launcher []string) sandbox.Groups {
+	groups, err := sandbox.OpenGroups(filepath.Base(n.functionsDir), launcher, clock.Real)
+	if err != nil {
+		n.functionsBound = console.FunctionsStatus{Bound: console.BoundByLooking, Why: err.Error()}
+		n.logger.Info("functions run without control groups: their memory is looked at ten times a second", "why", err)
+		return nil
+	}
+	n.functionsBound = console.FunctionsStatus{Bound: console.BoundByGroups}
+	n.logger.Info("functions run in control groups")
+	n.closers = append(n.closers, groups.Close)
+	return groups
 }
 
 // functionsDir makes an empty directory that belongs to a data directory, in the machine's temporary one.

@@ -82,11 +82,13 @@ type Node struct {
 	scaler       *elastic.Scaler
 	functions    *functions.Functions
 	functionsDir string // of the machine; empty when functions cannot run here
-	mappings     *mapping.Engine
-	consumed     *readers.Checkpoints
-	calls        inFlight
-	edge         *edge.Edge
-	console      net.Listener // nil when off
+	// functionsBound is what bounds functions. Set at start.
+	functionsBound console.FunctionsStatus
+	mappings       *mapping.Engine
+	consumed       *readers.Checkpoints
+	calls          inFlight
+	edge           *edge.Edge
+	console        net.Listener // nil when off
 
 	naming atomic.Pointer[controller.Controller] // control as soon as it is open: the store reports from before that, and from any goroutine
 

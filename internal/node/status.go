@@ -78,6 +78,7 @@ func (n *Node) status(ctx context.Context) console.Status {
 		Segments: console.FileStatus{Files: stats.Segments, Bytes: stats.SegmentBytes},
 		Refusing: n.refusing.Load(), Damaged: []console.DamageStatus{}, Streams: []console.StreamStatus{},
 	}
+	st.Functions = n.functionsBound
 	if n.config.limited() {
 		st.Limits = limitsAWS
 	}

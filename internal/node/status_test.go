@@ -48,6 +48,9 @@ func TestStatus(t *testing.T) {
 	if d := s.Damaged[0]; d.Stream != "tolls" || d.Shard != "shardId-000000000000" || d.FirstPosition != 6 || d.LastPosition != 7 || d.File != "segment-1" || d.Byte != 9 {
 		t.Errorf("%+v", d)
 	}
+	if s.Functions.Bound != console.RemoteOnly { // nothing here launches them
+		t.Errorf("functions %+v", s.Functions)
+	}
 	if len(s.Streams) != 1 || s.Streams[0].IncomingRecords != 1 || s.Streams[0].Shards.Open != 1 {
 		t.Errorf("%+v", s.Streams)
 	}

@@ -12,24 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a function's process may take beside memory, which watchMemory bounds (address space is no measure: Node reserves gigabytes).
+// What a function's process may take beside memory, which its control group or watchMemory bounds (address space is no measure: Node reserves gigabytes).
 const (
 	filesOpenMax = 1024    // Lambda quotas: file descriptors
-	processesMax = 1024    // Lambda quotas: processes and threads, counted by the system over the user
 	fileBytesMax = 1 << 30 // of one file; /tmp has 512 MB by default
 )
 
 // launchArgs is what Launch is told.
 func launchArgs(o *Options, _ *Function) []string {
-	return []string{strconv.Itoa(o.UID), strconv.Itoa(o.GID), strconv.Itoa(os.Getpid())}
+	grouped := "alone"
+	if o.Groups != nil {
+		grouped = inGroup
+	}
+	return []string{strconv.Itoa(o.UID), strconv.Itoa(o.GID), strconv.Itoa(os.Getpid()), grouped}
 }
+
+// inGroup tells Launch that a control group counts processes.
+const inGroup = "grouped"
 
 // Launch is the first thing that a function's process runs: it sets the limits that are inherited, gives up what Weir may do, and becomes the function. args
 // are what launchArgs gave, "--", and the function's command. It returns only with an error.
 func Launch(args []string) error {
 	runtime.LockOSThread() // what prctl says holds for the thread that then becomes the function
-	if len(args) < 5 || args[3] != "--" {
-		return fmt.Errorf("launch is Weir's own: UID GID SERVER -- COMMAND")
+	if len(args) < 6 || args[4] != "--" {
+		return fmt.Errorf("launch is Weir's own: UID GID SERVER alone|grouped -- COMMAND")
 	}
 	uid, uidErr := strconv.Atoi(args[0])
 	gid, gidErr := strconv.Atoi(args[1])
@@ -37,7 +43,7 @@ func Launch(args []string) error {
 		return fmt.Errorf("launch: %q and %q are no ids", args[0], args[1])
 	}
 	limits := map[int]uint64{unix.RLIMIT_NOFILE: filesOpenMax, unix.RLIMIT_FSIZE: fileBytesMax, unix.RLIMIT_CORE: 0}
-	if uid != 0 {
+	if uid != 0 && args[3] != inGroup {
 		limits[unix.RLIMIT_NPROC] = processesMax // counted over everything a user runs: sensible only for one who runs nothing else
 	}
 	for which, most := range limits {
@@ -71,7 +77,7 @@ func Launch(args []string) error {
 	if strconv.Itoa(os.Getppid()) != args[2] {
 		return fmt.Errorf("launch: the server is gone")
 	}
-	command := args[4:]
+	command := args[5:]
 	return fmt.Errorf("launch %s: %w", command[0], syscall.Exec(command[0], command, os.Environ()))
 }
 

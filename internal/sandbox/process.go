@@ -2,8 +2,8 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -21,8 +21,10 @@ type process struct {
 	api     *runtimeAPI
 	out     *output
 	cmd     *exec.Cmd
+	group   Group    // nil where there are none
 	scratch string   // its /tmp
 	marker  *os.File // our end of what it writes to, for marks; closed when it has ended
+	reader  *os.File // the other end; closed by drain
 
 	ended    chan struct{} // closed when the process is gone and waited for
 	exit     error         // how it ended; valid once ended is closed
@@ -35,7 +37,7 @@ type process struct {
 	peak int        // MiB resident at most, as seen
 }
 
-// memoryLook is how often a process's memory is looked at: a process that takes a gigabyte a second is seen 100 MiB late.
+// memoryLook is how often a process's memory is looked at. Without a control group a process that takes a gigabyte a second is seen 100 MiB late.
 const memoryLook = 100 * time.Millisecond
 
 // start starts a process and returns once it asks for its first event. A process that fails before is an Outcome, as it is the function's failure.
@@ -112,34 +114,83 @@ func (p *process) launch(command []string) error {
 		return err
 	}
 	p.cmd.Stdout, p.cmd.Stderr = writer, writer
-	if err := p.cmd.Start(); err != nil {
+	if err := p.begin(); err != nil {
 		writer.Close()
 		reader.Close()
 		return err
 	}
-	p.marker = writer
+	p.marker, p.reader = writer, reader
 	p.serving.Go(p.api.serve)
-	p.serving.Go(func() { p.drain(reader) })
+	p.serving.Go(p.drain)
 	p.serving.Go(p.watchMemory)
 	go p.wait()
 	return nil
 }
 
-func (p *process) drain(reader io.ReadCloser) {
-	defer reader.Close()
-	p.out.drain(reader)
+// begin starts the command, in a control group where there are some.
+func (p *process) begin() error {
+	if p.options.Groups == nil {
+		return p.cmd.Start()
+	}
+	group, err := p.options.Groups.Make(p.f.MemoryMB)
+	if err != nil {
+		return err
+	}
+	entered, err := group.Enter(p.cmd)
+	if err == nil {
+		err = p.cmd.Start()
+		entered()
+	}
+	if err != nil {
+		return errors.Join(err, group.Remove())
+	}
+	p.group = group
+	return nil
+}
+
+func (p *process) drain() {
+	defer p.reader.Close()
+	p.out.drain(p.reader)
 }
 
 // wait waits for the process, takes down what was with it, and closes ended.
 func (p *process) wait() {
 	p.exit = p.cmd.Wait()
-	killGroup(p.cmd) // what it started and left
-	p.marker.Close() // so that drain comes to the end
+	p.killAll() // what it started and left
+	p.leaveGroup()
+	p.marker.Close()                                                    // so that drain comes to the end,
+	_ = p.reader.SetReadDeadline(p.options.Clock.Now().Add(outputWait)) // also when what got away from us still holds the pipe, which has deadlines
 	close(p.api.gone)
 	p.api.close()
 	close(p.ended)
 	p.serving.Wait()
 	_ = os.RemoveAll(p.scratch) // a folder of the machine's temporary ones
+}
+
+// leaveGroup notes why the kernel ended the process, and takes its control group down.
+func (p *process) leaveGroup() {
+	if p.group == nil {
+		return
+	}
+	p.look()
+	if p.group.OutOfMemory() {
+		p.mu.Lock()
+		if p.why == "" {
+			p.why = outOfMemory
+		}
+		p.mu.Unlock()
+	}
+	if err := p.group.Remove(); err != nil {
+		p.options.Logger.Warn("a control group of a function stays until the next start", "function", p.f.Name, "account", p.f.Account, "err", err)
+	}
+}
+
+// killAll ends the process and what it started: what left its group of processes too where there are control groups.
+func (p *process) killAll() {
+	killGroup(p.cmd)
+	if p.group != nil {
+		p.group.Kill()
+	}
 }
 
 // kill ends the process at once. why is the type of the error that its invocation ends with.
@@ -148,7 +199,7 @@ func (p *process) kill(why string) {
 		p.mu.Lock()
 		p.why = why
 		p.mu.Unlock()
-		killGroup(p.cmd)
+		p.killAll()
 	})
 }
 
@@ -159,7 +210,10 @@ func (p *process) stop() {
 	p.serving.Wait()
 }
 
-// watchMemory kills the process when it uses more than it may.
+// outOfMemory is the type of the error of a process that wanted more memory than it may have.
+const outOfMemory = "Runtime.OutOfMemory"
+
+// watchMemory notes how much memory the process uses and, without a control group, kills it when that is more than it may.
 func (p *process) watchMemory() {
 	for {
 		timer := p.options.Clock.NewTimer(memoryLook)
@@ -169,14 +223,23 @@ func (p *process) watchMemory() {
 			return
 		case <-timer.C():
 		}
-		used := residentMB(p.cmd.Process.Pid)
-		p.mu.Lock()
-		p.peak = max(p.peak, used)
-		p.mu.Unlock()
-		if used > p.f.MemoryMB {
-			p.kill("Runtime.OutOfMemory")
+		if used := p.look(); p.group == nil && used > p.f.MemoryMB {
+			p.kill(outOfMemory)
 		}
 	}
+}
+
+// look notes how much memory the process uses now, or has used at most where its group knows.
+func (p *process) look() (usedMB int) {
+	if p.group != nil {
+		usedMB = p.group.PeakMB()
+	} else {
+		usedMB = residentMB(p.cmd.Process.Pid)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peak = max(p.peak, usedMB)
+	return usedMB
 }
 
 func (p *process) peakMB() int {
@@ -195,7 +258,7 @@ func (p *process) exited(requestID string) []byte {
 		prefix = "RequestId: " + requestID + " "
 	}
 	switch {
-	case why == "Runtime.OutOfMemory":
+	case why == outOfMemory:
 		return described(why, prefix+"Error: Runtime exited with error: signal: killed: it used more than its "+strconv.Itoa(p.f.MemoryMB)+" MB")
 	case p.exit == nil:
 		return described("Runtime.ExitError", prefix+"Error: Runtime exited without providing a reason")

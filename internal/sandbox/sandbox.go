@@ -7,7 +7,7 @@
 // It is no sandbox for hostile code, whatever the name of the trade says: a process runs on this machine as this user, or as another one where Weir
 // is root, with limits on memory, processes and files. What it may reach over the network nobody restricts.
 //
-// Read Function, Event and Outcome, then pool.go, process.go and runtimeapi.go.
+// Read Function, Event and Outcome, then pool.go, process.go, groups.go and runtimeapi.go.
 package sandbox
 
 import (
@@ -79,6 +79,8 @@ type Options struct {
 	InitMax time.Duration
 	// UID and GID are who functions run as; 0 is whoever Weir runs as.
 	UID, GID int
+	// Groups bound processes by the kernel; see OpenGroups. Nil is nobody: then a process's memory is looked at ten times a second, and processes are counted over the user.
+	Groups Groups
 	// Log hears each line that a function writes, and START, END and REPORT. It must not block. Nil is nobody.
 	Log func(Line)
 	// Clock times deadlines and idleness: real time, also when a test clock stands still. Default clock.Real.

@@ -33,11 +33,20 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, Launch(os.Args[2:]))
 		os.Exit(1)
 	case len(os.Args) > 1 && os.Args[1] == "sleep":
-		select {}
+		r, _, err := os.Pipe() // select {} would be a deadlock, which Go's runtime ends
+		if err != nil {
+			os.Exit(1)
+		}
+		_, _ = r.Read(make([]byte, 1))
 	case len(os.Args) > 1 && os.Args[1] == "eat":
 		_ = handlers["eat"].(func(event) error)(event{})
 	default:
-		os.Exit(m.Run())
+		code := m.Run()
+		if err := closeGroups(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
 	}
 }
 
@@ -96,6 +105,34 @@ var handlers = map[string]any{
 		}
 		return proc.Pid, nil
 	},
+	// stroke takes half a gigabyte faster than anybody looks, and gives it back.
+	"stroke": func(event) (int, error) {
+		const all = 512 << 20
+		b, err := syscall.Mmap(-1, 0, all, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_POPULATE)
+		if err != nil {
+			return 0, err
+		}
+		for i := 0; i < all; i += os.Getpagesize() { // populating ends in silence where it is refused
+			b[i] = 1
+		}
+		return all >> 20, syscall.Munmap(b)
+	},
+	// runaway leaves a process in a session of its own, which can still write to the function's output.
+	"runaway": func(event) (int, error) {
+		proc, err := os.StartProcess("/proc/self/exe", []string{"sleeper", "sleep"}, &os.ProcAttr{Env: []string{}, Files: []*os.File{nil, os.Stdout}, Sys: &syscall.SysProcAttr{Setsid: true}})
+		if err != nil {
+			return 0, err
+		}
+		return proc.Pid, nil
+	},
+	// many starts processes until it may not.
+	"many": func(event) (int, error) {
+		for n := 0; ; n++ {
+			if _, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{Env: []string{}}); err != nil || n > 2*processesMax {
+				return n, nil
+			}
+		}
+	},
 	"eating child": func(event) error {
 		proc, err := os.StartProcess("/proc/self/exe", []string{"eater", "eat"}, &os.ProcAttr{Env: []string{}})
 		if err != nil {
@@ -129,7 +166,7 @@ func newPool(t *testing.T, change func(*Options)) *Pool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Launcher: []string{self, "launch"}, BootstrapDir: t.TempDir()}
+	o := Options{Launcher: []string{self, "launch"}, BootstrapDir: t.TempDir(), Groups: groupsOf(t)}
 	if err := WriteBootstraps(o.BootstrapDir); err != nil {
 		t.Fatal(err)
 	}
