@@ -75,18 +75,16 @@ func plan(now time.Time, leases []*observed, workers []string, r rules) []move {
 	return append(moves, balance(now, loads, r)...)
 }
 
-// place gives every free lease to the worker with the fewest, but not back to the one that let it expire if there is another.
+// place gives every free lease to the worker with the fewest; of several such, rather not to the one that let it expire.
 func place(free []*observed, loads map[string]*load, r rules) []move {
 	var moves []move
 	for _, o := range free {
-		to := lightest(loads, func(l *load) bool {
-			return len(l.leases) < r.maxLeases && (l.worker != o.actualOwner() || len(loads) == 1)
-		})
-		if to == nil {
-			to = lightest(loads, func(l *load) bool { return len(l.leases) < r.maxLeases })
-		}
+		to := lightest(loads, func(l *load) bool { return l.count() < r.maxLeases })
 		if to == nil {
 			break // every worker has as many as it may have
+		}
+		if other := lightest(loads, func(l *load) bool { return l.worker != o.actualOwner() }); other != nil && other.count() == to.count() {
+			to = other
 		}
 		moves = append(moves, move{lease: o.lease, to: to.worker})
 		if !o.ended() {
@@ -103,8 +101,8 @@ func balance(now time.Time, loads map[string]*load, r rules) []move {
 	stuck := map[*load]bool{} // with nothing that may move
 	for {
 		from := heaviest(loads, func(l *load) bool { return !stuck[l] })
-		to := lightest(loads, func(l *load) bool { return len(l.leases) < r.maxLeases })
-		if from == nil || to == nil || len(from.leases)-len(to.leases) < 2 {
+		to := lightest(loads, func(l *load) bool { return l.count() < r.maxLeases })
+		if from == nil || to == nil || from.count()-to.count() < 2 {
 			return moves
 		}
 		o := best(from, to, func(o *observed) bool {

@@ -55,8 +55,8 @@ func newClients() clients {
 		return aws.Credentials{AccessKeyID: "200000000007", SecretAccessKey: "any"}, nil
 	})
 	return clients{
-		kinesis:    kinesis.New(kinesis.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: credentials}),
-		dynamo:     dynamodb.New(dynamodb.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: credentials}),
+		kinesis:    kinesis.New(kinesis.Options{Region: "us-east-1", RetryMaxAttempts: 10, BaseEndpoint: endpoint, Credentials: credentials}),
+		dynamo:     dynamodb.New(dynamodb.Options{Region: "us-east-1", RetryMaxAttempts: 10, BaseEndpoint: endpoint, Credentials: credentials}),
 		cloudwatch: cloudwatch.New(cloudwatch.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: credentials}),
 	}
 }

@@ -1,0 +1,64 @@
+package consumer_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+)
+
+// reshard changes the number of shards, and waits until that is done.
+func (w *world) reshard(shards int32) {
+	w.t.Helper()
+	_, err := w.kinesis.UpdateShardCount(w.ctx, &kinesis.UpdateShardCountInput{StreamName: &w.name, TargetShardCount: aws.Int32(shards), ScalingType: types.ScalingTypeUniformScaling})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.active()
+}
+
+// TestReshard shows workers that read through splits and merges, polling and pushed to: children after parents, every record in order, and finished leases deleted
+// once their children have begun.
+func TestReshard(t *testing.T) {
+	t.Parallel()
+	for _, fanOut := range []bool{false, true} {
+		t.Run(map[bool]string{false: "polling", true: "fan-out"}[fanOut], func(t *testing.T) {
+			t.Parallel()
+			w := begin(t, 2)
+			for _, name := range []string{"a", "b"} {
+				options := w.options(name, w.record(name))
+				options.FanOut = fanOut
+				w.start(options)
+			}
+			w.put(20, 10)
+			w.eventually("both have one", func() bool { return len(w.spread()) == 2 })
+			w.reshard(4)
+			w.put(20, 10)
+			w.reshard(3)
+			w.put(20, 10)
+			w.eventually("every record is seen", w.complete)
+			w.eventually("the three open shards are held", func() bool { return len(w.holders()) == 3 })
+			// A child that has no records keeps its parents' leases: it has not begun, by its checkpoint.
+			w.eventually("only leases of open shards are left", func() bool {
+				w.put(20, 1)
+				return len(w.leases()) == 3
+			})
+			w.eventually("every record is seen", w.complete)
+			if again := w.verify(); again > 0 {
+				t.Errorf("%d records came again", again)
+			}
+		})
+	}
+}
+
+// leases is the keys of the table that are leases.
+func (w *world) leases() (keys []string) {
+	for key := range w.table() {
+		if strings.HasPrefix(key, "shardId-") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
