@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,13 +212,11 @@ func TestRequestTimeout(t *testing.T) {
 // hanging does not answer the first PutRecords.
 type hanging struct {
 	*fake
-	once sync.Once
+	hangs atomic.Bool // or has hung
 }
 
 func (h *hanging) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, o ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	hang := false
-	h.once.Do(func() { hang = true })
-	if hang {
+	if h.hangs.CompareAndSwap(false, true) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -373,11 +372,7 @@ func TestClose(t *testing.T) {
 	m := clock.NewManual(noon)
 	p = begin(t, producer.Options{API: h, Clock: m, Ordered: true})
 	sent := put(t, p, "k", "x")
-	pass(t, m, "a request is on its way", func() bool {
-		hung := true
-		h.once.Do(func() { hung = false })
-		return hung
-	})
+	pass(t, m, "a request is on its way", func() bool { return h.hangs.Load() })
 	waiting := put(t, p, "k", "y")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
