@@ -264,6 +264,7 @@ type UnsentError struct {
 	Unsent, Unknown int64
 }
 
+// Error says both numbers.
 func (e *UnsentError) Error() string {
 	return fmt.Sprintf("producer: closed with %d records not sent, and %d of which it is not known", e.Unsent, e.Unknown)
 }

@@ -194,7 +194,7 @@ func (s *stream) survey(now instant, expired *[]*Future) (again instant, due boo
 			received.Include(1)
 		}
 		if len(l.futures) > 0 && l.deadline <= now {
-			l.shut(now)
+			l.shut(l.deadline) // and not now, or who looks late would wait twice
 		}
 		*expired = append(*expired, l.expire(now)...)
 		if len(l.futures) > 0 {
