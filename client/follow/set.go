@@ -43,6 +43,8 @@ type SetOptions struct {
 	Saved map[string]Saved
 	// AtStartOf says of a file that it is to be read from its start although AtEnd holds. May be nil.
 	AtStartOf func(path string) bool
+	// Hold says of a file, by its key, that it is not to be let go, because not all that was read from it is dealt with. May be nil.
+	Hold func(key string) bool
 }
 
 // Set follows every file of a folder whose name matches, each from its own position. It is used by one goroutine at a time.
@@ -63,6 +65,7 @@ type Set struct {
 	dirTime time.Time            // of the folder at the last Scan
 	trusted bool                 // dirTime was old enough to show the next change
 	waiting map[string]waiting
+	gone    map[string]Saved // files that were let go because they had no name any more, by path
 }
 
 // followed is a File of a Set.
@@ -87,7 +90,8 @@ func NewSet(dir, pattern string, opts SetOptions) (*Set, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Set{dir: filepath.Clean(dir), match: match, opts: opts, begun: opts.Begun, files: map[string]*followed{}, waiting: map[string]waiting{}}
+	s := &Set{dir: filepath.Clean(dir), match: match, opts: opts, begun: opts.Begun, files: map[string]*followed{}, waiting: map[string]waiting{},
+		gone: map[string]Saved{}}
 	if exact {
 		s.exact = pattern
 	}
@@ -121,6 +125,12 @@ func (s *Set) Save(key string, p Position) Saved {
 	}
 	return saved
 }
+
+// Gone are the files that were let go because they had no name any more, by key. When they come back they are gone on with, unless they are forgotten.
+func (s *Set) Gone() map[string]Saved { return s.gone }
+
+// Forget forgets a file that is gone.
+func (s *Set) Forget(key string) { delete(s.gone, key) }
 
 // Close closes all files.
 func (s *Set) Close() error {
@@ -160,6 +170,15 @@ func (s *Set) Scan() error {
 	}
 	if first := filepath.Join(s.dir, s.exact); s.exact != "" && s.files[first] == nil {
 		s.begin(named{path: first})
+	}
+	if !s.begun { // each file has its first position now, not when it is read
+		for _, f := range s.order {
+			if f.open == nil {
+				if _, err := f.begin(); err != nil {
+					continue // the first Poll says it
+				}
+			}
+		}
 	}
 	s.begun = true
 	s.adopt()
@@ -226,8 +245,8 @@ func (s *Set) baseOf(path string) string {
 	}
 }
 
-// restore makes the Files of an earlier Set. Of two that followed one file, because one was about to take over from the other, the one that is less
-// far keeps it.
+// restore makes the Files of an earlier Set. Of two that followed one file, because one was about to take over from the other, only the one that is less far
+// comes back; the next Scan has the other take over again.
 func (s *Set) restore(earlier map[string]Saved) {
 	saved := maps.Clone(earlier)
 	holder := map[string]string{} // key by identity
@@ -246,7 +265,7 @@ func (s *Set) restore(earlier map[string]Saved) {
 		if saved[other].Position.Offset > was.Position.Offset {
 			further, holder[id] = other, key
 		}
-		saved[further] = Saved{Path: saved[further].Path, Pinned: saved[further].Pinned}
+		delete(saved, further)
 	}
 	for _, key := range slices.Sorted(maps.Keys(saved)) {
 		was := saved[key]
@@ -311,7 +330,9 @@ func (s *Set) begin(n named) {
 			opts.AtEnd = false
 		}
 	default:
-		if opts.From, owner = s.known(n); owner != nil {
+		if was, back := s.gone[n.path]; back && matches(n.path, was.Position) {
+			opts.From = &was.Position
+		} else if opts.From, owner = s.known(n); owner != nil {
 			_ = owner.Leave() // read only
 		}
 		if opts.From == nil && s.isCopying(n) {
@@ -319,6 +340,7 @@ func (s *Set) begin(n named) {
 		}
 	}
 	delete(s.waiting, n.path)
+	delete(s.gone, n.path)
 	s.add(n.path, n.path, opts, owner)
 }
 
@@ -435,6 +457,9 @@ func (s *Set) drop() {
 			base.left = slices.DeleteFunc(base.left, func(p Position) bool { return p.ID == f.last.ID })
 			base.left = append(base.left, f.last)
 		}
+		if !f.opts.pinned && f.last.Offset > 0 {
+			s.gone[f.key] = s.Save(f.key, f.last)
+		}
 		_ = f.Close() // read only
 		delete(s.files, f.key)
 		return true
@@ -443,7 +468,7 @@ func (s *Set) drop() {
 
 // isDone says whether there is nothing to read and nobody should write any more.
 func (s *Set) isDone(f *followed) bool {
-	if f.open != nil && f.Unread() > 0 {
+	if f.open != nil && f.Unread() > 0 || s.opts.Hold != nil && s.opts.Hold(f.key) {
 		return false
 	}
 	if f.opts.pinned {

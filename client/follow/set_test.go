@@ -157,6 +157,7 @@ func TestSet(t *testing.T) {
 		{name: "written to after its rotation, by one plain name", pattern: "a.log", steps: "w:a.log:1~ ? mv:a.log:a.log.1 w:a.log:2~ ? restart w:a.log.1:3~ ? mv:a.log.1:a.log.2 w:a.log.2:4~ restart ?", want: "1 2 3 4"},
 		{name: "the name without a suffix comes later", pattern: "a.log*", steps: "w:a.log.1:1~ ? w:a.log:2~ ? mv:a.log.1:a.log.2 mv:a.log:a.log.1 w:a.log:3~ ?", want: "1 2 3"},
 		{name: "removed", pattern: "*.log", steps: "w:a.log:1~ ? w:a.log:2~ rm:a.log ? +61 ? w:a.log:3~ ?", want: "1 2 3"},
+		{name: "the folder is away for a while", pattern: "*.log", steps: "w:a.log:1~ ? mvdir ? +61 ? mvback w:a.log:2~ ?", want: "1 2"},
 		{name: "compressed", pattern: "*", steps: "w:a.log:1~ w:a.log.1.gz:x~ w:b.ZIP:y~ ?", want: "1"},
 		{name: "the folder comes later", pattern: "*.log", atEnd: true, steps: "rmdir ? mkdir w:a.log:1~ ?", want: "1"},
 	} {
@@ -180,6 +181,10 @@ func TestSet(t *testing.T) {
 					must(t, os.Remove(w.path(a)))
 				case "rmdir":
 					must(t, os.Remove(w.dir))
+				case "mvdir":
+					must(t, os.Rename(w.dir, w.dir+".away"))
+				case "mvback":
+					must(t, os.Rename(w.dir+".away", w.dir))
 				case "mkdir":
 					must(t, os.Mkdir(w.dir, 0o777))
 				case "restart":
