@@ -67,6 +67,8 @@ type Position struct {
 	ID string `json:"id,omitempty"`
 	// Cut says that Offset is inside of a line that was cut: the rest of it is to be left out.
 	Cut bool `json:"cut,omitempty"`
+	// Modified is when the file was last written to, in nanoseconds since 1970. When it is gone, older rotated files are known by it.
+	Modified int64 `json:"modified,omitempty"`
 }
 
 // Notice is something that happened to a followed file.
@@ -95,9 +97,10 @@ type Batch struct {
 	// CutOff says that the last line was longer than Options.LineBytesMax and is only its beginning.
 	CutOff bool
 
-	read []byte // what precedes the first line, as far as it is remembered, then the lines with their ends
-	ends []int  // ends[i] is where line i, with its end, ends in read
-	base int64  // offset of read[0]
+	read []byte   // what precedes the first line, as far as it is remembered, then the lines with their ends
+	ends []int    // ends[i] is where line i, with its end, ends in read
+	base int64    // offset of read[0]
+	left Position // at the beginning of a file, where the one before it was left
 }
 
 // Offset is where line i begins in its file.
@@ -108,13 +111,16 @@ func (b *Batch) Offset(i int) int64 {
 	return b.base + int64(b.ends[i-1])
 }
 
-// Before is the Position before line i: whoever goes on from it gets that line first.
+// Before is the Position before line i: whoever goes on from it gets that line first. Before the first line of a file it is the end of the one before.
 func (b *Batch) Before(i int) Position {
+	if i == 0 && b.Start == 0 {
+		return b.left
+	}
 	end := int(b.Start - b.base)
 	if i > 0 {
 		end = b.ends[i-1]
 	}
-	return Position{Offset: b.base + int64(end), Tail: bytes.Clone(b.read[max(0, end-tailBytesMax):end]), ID: b.Position.ID}
+	return Position{Offset: b.base + int64(end), Tail: bytes.Clone(b.read[max(0, end-tailBytesMax):end]), ID: b.Position.ID, Modified: b.Position.Modified}
 }
 
 // ErrLineTooLong says that a line is longer than Options.LineBytesMax.
@@ -249,10 +255,11 @@ func (f *File) begin() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if from := f.opts.From; from != nil && from.Offset > 0 {
+	if from := f.opts.From; from != nil && (from.Offset > 0 || from.ID != "") {
 		if file, path := f.find(all, *from); file != nil {
 			f.open, f.name, f.id, f.offset, f.tail, f.seen = file, path, fileID(file), from.Offset, bytes.Clone(from.Tail), nil
-			f.last, f.cutting = Position{Offset: from.Offset, Tail: f.tail, ID: f.id, Cut: from.Cut}, from.Cut
+			f.last, f.cutting = *from, from.Cut
+			f.last.ID = f.id
 			f.opts.From = nil
 			return true, nil
 		}
@@ -263,6 +270,11 @@ func (f *File) begin() (bool, error) {
 		f.last = Position{}
 		f.notice(true, "the file that was being read is gone; going on with the oldest that is left")
 		f.opts.Rotated, f.opts.AtEnd = true, false
+		for _, g := range all {
+			if !g.live && g.info.ModTime().UnixNano() < from.Modified { // it was there before
+				f.before = append(f.before, endOf(g.path))
+			}
+		}
 	}
 	if len(all) == 0 || f.opts.pinned {
 		f.begun = true // what comes now is new
@@ -311,7 +323,11 @@ func (f *File) find(all []generation, p Position) (*os.File, string) {
 	}
 	if p.ID != "" {
 		for _, path := range paths {
-			if file := openMatching(path, p); file != nil {
+			file := openMatching(path, p)
+			if p.Offset == 0 {
+				file, _ = os.Open(path) // nothing was read of it
+			}
+			if file != nil {
 				if fileID(file) == p.ID {
 					return file, path
 				}
@@ -372,7 +388,7 @@ func (f *File) skipToEnd() error {
 			f.offset = start + int64(i) + 1
 			f.tail = make([]byte, min(f.offset, tailBytesMax))
 			_, err := f.open.ReadAt(f.tail, f.offset-int64(len(f.tail)))
-			f.last = Position{Offset: f.offset, Tail: bytes.Clone(f.tail), ID: f.id}
+			f.last = Position{Offset: f.offset, Tail: bytes.Clone(f.tail), ID: f.id, Modified: info.ModTime().UnixNano()}
 			return err
 		}
 		end = start
@@ -425,7 +441,7 @@ func (f *File) read(sizeBytes int, final bool) (batch Batch, intact bool, err er
 			read := buf[:len(f.tail)+end]
 			f.tail = bytes.Clone(read[max(0, len(read)-tailBytesMax):])
 			f.offset += int64(end)
-			f.last = Position{Offset: f.offset, Tail: f.tail, ID: f.id, Cut: f.cutting}
+			f.last = Position{Offset: f.offset, Tail: f.tail, ID: f.id, Cut: f.cutting, Modified: info.ModTime().UnixNano()}
 			if f.cutting && len(fresh) < want {
 				return Batch{}, true, nil // the line's end is not written yet
 			}
@@ -461,7 +477,10 @@ func (f *File) read(sizeBytes int, final bool) (batch Batch, intact bool, err er
 		}
 		f.tail = bytes.Clone(read[max(0, len(read)-tailBytesMax):])
 		f.offset, f.seen, f.cutting, f.leaving = f.offset+int64(end), nil, batch.CutOff, time.Time{}
-		f.last = Position{Offset: f.offset, Tail: f.tail, ID: f.id, Cut: f.cutting}
+		if batch.Start == 0 {
+			batch.left = f.last
+		}
+		f.last = Position{Offset: f.offset, Tail: f.tail, ID: f.id, Cut: f.cutting, Modified: info.ModTime().UnixNano()}
 		batch.Position = f.last
 		return batch, true, nil
 	}
@@ -525,6 +544,7 @@ func (f *File) truncated() error {
 	}
 	f.notice(true, fmt.Sprintf("truncated, and no copy reaches byte %d: what was written between the last read and the truncation is gone", f.offset))
 	f.offset, f.tail, f.seen, f.cutting = 0, nil, nil, false
+	f.last = Position{ID: f.id}
 	return nil
 }
 

@@ -253,7 +253,7 @@ func (s *Set) restore(earlier map[string]Saved) {
 	for _, key := range slices.Sorted(maps.Keys(saved)) {
 		was := saved[key]
 		id := was.Position.ID
-		if id == "" || was.Position.Offset == 0 {
+		if id == "" {
 			continue
 		}
 		other, twice := holder[id]
@@ -271,7 +271,7 @@ func (s *Set) restore(earlier map[string]Saved) {
 		was := saved[key]
 		opts := s.opts.Options
 		opts.AtEnd, opts.Rotated, opts.Skip, opts.pinned = false, true, was.Skipped, was.Pinned
-		if was.Position.Offset > 0 {
+		if was.Position.Offset > 0 || was.Position.ID != "" {
 			opts.From = &was.Position
 		}
 		s.add(key, was.Path, opts, nil).left = was.Left
