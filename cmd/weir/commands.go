@@ -25,6 +25,7 @@ type commands struct {
 	Audit      auditCommand      `cmd:"" help:"Print who administered what."`
 	Env        envCommand        `cmd:"" help:"Print the environment that points AWS tools at a server."`
 	Put        putCommand        `cmd:"" help:"Write lines to a stream, from stdin or files."`
+	Agent      agentCommand      `cmd:"" help:"Send the lines of log files to streams, as the Kinesis Agent does and with its agent.json."`
 	Tail       tailCommand       `cmd:"" help:"Print the records of a stream as they come."`
 	Ls         lsCommand         `cmd:"" help:"List streams, or the shards of one."`
 	Status     statusCommand     `cmd:"" help:"Say how a running server is: streams, disk, journal, damage, last backup."`

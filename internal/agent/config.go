@@ -291,6 +291,12 @@ func readFlow(r *reader) *FlowConfig {
 		f.Stream, prefix = delivery, "fh:"
 	}
 	pattern := r.required("filePattern")
+	if pattern != "" && !filepath.IsAbs(pattern) {
+		if absolute, err := filepath.Abs(pattern); err == nil {
+			r.note("filePattern", "is relative, so it is "+absolute)
+			pattern = absolute + pattern[len(strings.TrimRight(pattern, "/")):]
+		}
+	}
 	f.Dir, f.Pattern = filepath.Split(pattern)
 	f.Dir = filepath.Clean(f.Dir)
 	f.ID = prefix + f.Stream + ":" + f.Dir + "/" + f.Pattern
@@ -298,8 +304,6 @@ func readFlow(r *reader) *FlowConfig {
 	case pattern == "":
 	case f.Pattern == "":
 		r.refuse("filePattern", "%q ends in a slash; it needs the name of a file", pattern)
-	case !filepath.IsAbs(pattern):
-		r.refuse("filePattern", "%q does not begin at the root", pattern)
 	case strings.ContainsAny(f.Dir, "*?[{"):
 		r.refuse("filePattern", "%q has a wildcard in its folder; only the name of the file may have one", pattern)
 	case err != nil:

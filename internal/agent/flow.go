@@ -18,7 +18,7 @@ import (
 const (
 	pollBytes = 256 << 10
 	// linger is how long a rotated file is watched for writers that are slow to leave it.
-	linger = time.Second
+	linger = 250 * time.Millisecond
 )
 
 // FlowOptions are what a flow works with.
@@ -34,8 +34,10 @@ type FlowOptions struct {
 	Metrics Metrics
 	// Acquire waits until the flow may send, and gives what to call afterwards. May be nil.
 	Acquire func(context.Context) (release func(), err error)
-	// Linger is how long a rotated file is watched for late lines. Default a second; less than nought is not at all.
+	// Linger is how long a rotated file is watched for late lines. Default a quarter of a second; less than nought is not at all.
 	Linger time.Duration
+
+	places FlowPlaces // where to begin without Checkpoints
 }
 
 // Flow brings the lines of the files of one pattern into one stream. It is used by one goroutine, but for Status.
@@ -78,7 +80,7 @@ func NewFlow(o FlowOptions) (*Flow, error) {
 	case o.Linger < 0:
 		o.Linger = 0
 	}
-	f := &Flow{c: o.Config, o: o, log: o.Log.With("flow", o.Config.ID), sink: o.Sink, splitters: map[string]*splitter{}}
+	f := &Flow{c: o.Config, o: o, log: o.Log.With("flow", o.Config.ID), sink: o.Sink, splitters: map[string]*splitter{}, saved: o.places}
 	if o.Checkpoints != nil {
 		f.saved = o.Checkpoints.Flow(f.c.ID)
 	}

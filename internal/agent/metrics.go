@@ -28,7 +28,9 @@ func (m cloudWatch) Request(destination string, asked, sent, sentBytes, failed i
 	if m.instance != "" {
 		dims = append(dims, cloudwatchtypes.Dimension{Name: &instance, Value: &m.instance})
 	}
-	add := func(name string, value int, unit cloudwatchtypes.StandardUnit) { m.reporter.Add(name, float64(value), unit, dims...) }
+	add := func(name string, value int, unit cloudwatchtypes.StandardUnit) {
+		m.reporter.Add(name, float64(value), unit, dims...)
+	}
 	add("RecordSendAttempts", asked, cloudwatchtypes.StandardUnitCount)
 	if err != nil {
 		add("ServiceErrors", 1, cloudwatchtypes.StandardUnitCount)
