@@ -90,6 +90,7 @@ var floors = []struct {
 	{"internal/backup", roof},
 	{"internal/scenario", roof},
 	{"internal/agent", roof},
+	{"internal/multilang", roof},
 	{"internal/deploy", roof},
 
 	{"cmd", outside},
