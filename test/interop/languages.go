@@ -24,7 +24,8 @@ type language struct {
 // languages in the order they run. Versions are pinned beside each one's scripts.
 var languages = []language{
 	{
-		name: "python",
+		name:    "python",
+		clients: []string{"AWS CLI", "boto3"},
 		install: func(ctx context.Context, p place) error {
 			venv := filepath.Join(p.cache, "python")
 			return once(venv, filepath.Join(p.source, "python", "requirements.txt"), func() error {
@@ -46,7 +47,8 @@ var languages = []language{
 		},
 	},
 	{
-		name: "js",
+		name:    "js",
+		clients: []string{"AWS SDK for JavaScript v3"},
 		install: func(ctx context.Context, p place) error {
 			dir := filepath.Join(p.cache, "js")
 			return once(dir, filepath.Join(p.source, "js", "package.json"), func() error {
@@ -70,7 +72,8 @@ var languages = []language{
 		},
 	},
 	{
-		name: "java",
+		name:    "java",
+		clients: []string{"AWS SDK for Java v2"},
 		install: func(ctx context.Context, p place) error {
 			// Maven knows what is current; it is asked every time, offline when nothing changed.
 			return output(ctx, filepath.Join(p.source, "java"), "mvn", "-B", "-q",
@@ -83,7 +86,8 @@ var languages = []language{
 		},
 	},
 	{
-		name: "kcl", // the Kinesis Client Library 3 and 2, whole, and the Kinesis Producer Library
+		name:    "kcl",
+		clients: []string{"Kinesis Client Library for Java", "Kinesis Producer Library for Java"}, // the Kinesis Client Library 3 and 2, whole, and the Kinesis Producer Library
 		install: func(ctx context.Context, p place) error {
 			var failed []error
 			for _, version := range []string{"kcl3", "kcl2"} {

@@ -1,15 +1,19 @@
 // A Node function from zip to its answer with the AWS SDK for JavaScript v3. The zip is written by hand: one file, stored.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { crc32 } from "node:zlib";
 import { LambdaClient, CreateFunctionCommand, DeleteFunctionCommand, InvokeCommand, ListFunctionsCommand, ResourceNotFoundException,
   waitUntilFunctionActiveV2 } from "@aws-sdk/client-lambda";
+
+let failed = false;
 
 async function check(name, body) {
   try {
     await body();
     console.log(`ok ${name}`);
   } catch (error) {
+    failed = true;
     console.log(`not ok ${name}: ${error.name}: ${error.message}`.replaceAll("\n", " "));
   }
 }
@@ -67,3 +71,7 @@ async function life(endpoint, FunctionName) {
 
 await check("JavaScript SDK v3: a function over HTTP", () => life(process.env.WEIR_HTTP, "js-http"));
 await check("JavaScript SDK v3: a function over TLS", () => life(process.env.WEIR_HTTPS, "js-tls"));
+if (!failed) {
+  const { version } = createRequire(import.meta.url)("@aws-sdk/client-lambda/package.json");
+  console.log(`= AWS SDK for JavaScript v3 | ${version} | a Node function from zip to answer, over HTTP and TLS | 2 invocations | 2 answers | none`);
+}

@@ -4,6 +4,7 @@
 // shard says which children go on. Every record must come once, those of a key in their order.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KinesisClient, CreateStreamCommand, DeleteStreamCommand, DescribeStreamConsumerCommand, DescribeStreamSummaryCommand,
   GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand, MergeShardsCommand, PutRecordCommand, PutRecordsCommand,
@@ -11,11 +12,14 @@ import { KinesisClient, CreateStreamCommand, DeleteStreamCommand, DescribeStream
 
 const [batches, batch, keys] = [24, 25, 7];
 
+let failed = false;
+
 async function check(name, body) {
   try {
     console.log(`# ${name}: ${await body()}`);
     console.log(`ok ${name}`);
   } catch (error) {
+    failed = true;
     console.log(`not ok ${name}: ${error.name}: ${error.message}`.replaceAll("\n", " "));
   }
 }
@@ -220,4 +224,8 @@ async function through(endpoint, StreamName, subscribing) {
 await check("JavaScript polls through a reshard over HTTP/2", () => through(process.env.WEIR_HTTP, "js-reshard-poll", false));
 await check("JavaScript subscribes through a reshard over HTTP/2 without TLS", () => through(process.env.WEIR_HTTP, "js-reshard-h2c", true));
 await check("JavaScript subscribes through a reshard over HTTP/2 with TLS", () => through(process.env.WEIR_HTTPS, "js-reshard-h2", true));
+if (!failed) {
+  const { version } = createRequire(import.meta.url)("@aws-sdk/client-kinesis/package.json");
+  console.log(`= AWS SDK for JavaScript v3 | ${version} | polls, and subscribes with and without TLS, over HTTP/2 | ${3 * batches * batch} records | ${3 * batches * batch} records, each once, those of a key in order | two reshards while records come; subscriptions given up and taken up again`);
+}
 process.exit(0); // a subscription that was given up may still be open

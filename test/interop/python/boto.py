@@ -5,7 +5,7 @@ import datetime
 import boto3
 from botocore.exceptions import ClientError
 
-from weir_check import CA, HTTP, HTTPS, check, equal, wait_until
+from weir_check import CA, HTTP, HTTPS, check, equal, row, wait_until
 
 
 def life(endpoint, verify, stream):
@@ -60,3 +60,4 @@ def life(endpoint, verify, stream):
 
 check("boto3 over HTTP", life, HTTP, None, "boto-http")
 check("boto3 over TLS", life, HTTPS, CA, "boto-tls")
+row("boto3", boto3.__version__, "puts, gets and lists, over HTTP and TLS", "202 records", "202 records")

@@ -11,7 +11,7 @@ import threading
 
 import boto3
 
-from weir_check import HTTP, HTTPS, CA, check, equal, wait_until
+from weir_check import HTTP, HTTPS, CA, check, equal, row, wait_until
 
 BATCHES, BATCH, KEYS = 24, 25, 7
 
@@ -169,3 +169,5 @@ def through(name, endpoint, verify, stream):
 for name, endpoint, verify, stream in ("boto3 through a reshard over HTTP", HTTP, None, "boto-reshard-http"), (
         "boto3 through a reshard over TLS", HTTPS, CA, "boto-reshard-tls"):
     check(name, through, name, endpoint, verify, stream)
+row("boto3", boto3.__version__, "polls and subscribes over HTTP/1.1, over HTTP and TLS", f"{2 * BATCHES * BATCH} records",
+    f"{2 * BATCHES * BATCH} records by GetRecords, and again by SubscribeToShard", "two reshards while records come")

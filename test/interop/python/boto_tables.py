@@ -5,7 +5,7 @@ from decimal import Decimal
 import boto3
 from boto3.dynamodb.conditions import Attr, Key
 
-from weir_check import CA, HTTP, HTTPS, check, equal, wait_until
+from weir_check import CA, HTTP, HTTPS, check, equal, row, wait_until
 
 
 def life(endpoint, verify, account):
@@ -51,3 +51,4 @@ def life(endpoint, verify, account):
 
 check("boto3 tables over HTTP", life, HTTP, None, "200000000011")
 check("boto3 tables over TLS", life, HTTPS, CA, "200000000012")
+row("boto3", boto3.__version__, "tables: batches, conditions, transactions, a stream of changes, over HTTP and TLS", "206 changes", "206 changes in the streams")

@@ -4,8 +4,8 @@ import base64
 import os
 import tempfile
 
-from weir_check import CA, HTTP, HTTPS, check, equal
-from weir_cli import aws
+from weir_check import CA, HTTP, HTTPS, check, equal, row
+from weir_cli import CLIENT, VERSION, aws
 
 
 def life(endpoint, stream):
@@ -35,3 +35,4 @@ os.environ["AWS_ACCESS_KEY_ID"] = "200000000002"
 check("AWS CLI over HTTP", life, HTTP, "cli-http")
 os.environ["AWS_CA_BUNDLE"] = CA
 check("AWS CLI over TLS", life, HTTPS, "cli-tls")
+row(CLIENT, VERSION, "puts, gets and lists, over HTTP and TLS", "2 records", "2 records")

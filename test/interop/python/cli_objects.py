@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 
-from weir_check import HTTP, check, equal
-from weir_cli import AWS, aws
+from weir_check import HTTP, check, equal, row
+from weir_cli import AWS, CLIENT, VERSION, aws
 
 os.environ["AWS_ACCESS_KEY_ID"] = "200000000022"
 
@@ -74,3 +74,4 @@ def calls():
 
 check("aws s3", copies)
 check("aws s3api", calls)
+row(CLIENT, VERSION, "aws s3 cp, sync, ls, mv, rm and presign; s3api", "5 objects", "5 objects")

@@ -2,8 +2,8 @@
 
 import os
 
-from weir_check import HTTP, check, equal
-from weir_cli import aws
+from weir_check import HTTP, check, equal, row
+from weir_cli import CLIENT, VERSION, aws
 
 HALF = str(2**127)
 
@@ -52,3 +52,4 @@ def reshard(stream):
 
 os.environ["AWS_ACCESS_KEY_ID"] = "200000000012"
 check("AWS CLI splits, merges and scales", reshard, "cli-reshard")
+row(CLIENT, VERSION, "splits, merges, scales and lists shards with every filter", "nothing", "7 lists of shards, the children at the end of a shard", "four reshards")

@@ -11,6 +11,8 @@ HTTP = os.environ["WEIR_HTTP"]
 HTTPS = os.environ["WEIR_HTTPS"]
 CA = os.environ["WEIR_CA"]
 
+failed = []  # names of checks that did
+
 PATIENCE = 30.0  # seconds a check may wait for something that takes milliseconds
 
 
@@ -19,10 +21,17 @@ def check(name, body, *args):
     try:
         body(*args)
     except Exception as error:  # whatever the SDK throws is this check's finding
+        failed.append(name)
         where = traceback.extract_tb(error.__traceback__)[-1]
         print(f"not ok {name}: {type(error).__name__}: {error} ({where.name}:{where.lineno})".replace("\n", " "), flush=True)
     else:
         print(f"ok {name}", flush=True)
+
+
+def row(client, version, what, sent, received, faults="none"):
+    """A line of docs/compatibility.md, if nothing was wrong so far in this script."""
+    if not failed:
+        print(f"= {client} | {version} | {what} | {sent} | {received} | {faults}", flush=True)
 
 
 def equal(got, want):

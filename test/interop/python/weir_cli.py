@@ -14,6 +14,10 @@ os.environ.update(AWS_SECRET_ACCESS_KEY="any", AWS_DEFAULT_REGION="us-east-1", A
                   AWS_SHARED_CREDENTIALS_FILE=os.devnull)
 
 
+VERSION = subprocess.run([sys.executable, AWS, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout.split()[0].partition("/")[2]
+CLIENT = "AWS CLI"
+
+
 def aws(*words, fails=False):
     """Runs one command. Gives what it printed, as JSON where it is; the complaint when it should fail."""
     done = subprocess.run([sys.executable, AWS, *words], capture_output=True, text=True, timeout=60)

@@ -2,6 +2,7 @@ package interop;
 
 import static interop.Kinesis.equal;
 import static interop.Kinesis.netty;
+import static interop.Kinesis.row;
 
 import java.math.BigInteger;
 import java.net.URI;
@@ -64,6 +65,11 @@ public final class Reshard {
         Kinesis.check("The Kinesis Client Library subscribes through a reshard over TLS, HTTP/2 by ALPN", cborAndJson, () -> through(https,
                 "kcl-reshard", (client, stream) -> new Library(client, consumer(client, stream)),
                 netty().protocol(Protocol.HTTP2).protocolNegotiation(ProtocolNegotiation.ALPN).build()));
+        String each = BATCHES * BATCH + " records";
+        row("AWS SDK for Java v2", "polls, and subscribes over HTTP/2 with TLS and without", 3 * BATCHES * BATCH + " records", 3 * BATCHES * BATCH + " records, each once, those of a key in order",
+                "two reshards while records come");
+        row("AWS SDK for Java v2", "subscribes by the part of the Kinesis Client Library 3.0 that does, over HTTP/2 with TLS", each, each + ", each once, those of a key in order",
+                "two reshards while records come");
         System.exit(0); // Netty's threads have nothing more to do
     }
 

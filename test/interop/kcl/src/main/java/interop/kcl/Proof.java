@@ -77,6 +77,20 @@ public final class Proof {
         }
     }
 
+    /** Prints a line of docs/compatibility.md; a scenario does at its end, when all that it says is checked. */
+    private static void row(String client, String version, String what, int records, String received, String faults) {
+        long unit = (long) Math.pow(10, Math.floor(Math.log10(records))); // how many there are is the machine's affair, whose first figure is enough
+        String sent = String.format("more than %,d records", records / unit * unit);
+        System.out.println(String.join(" | ", "= " + client, version, what, sent, received, faults));
+    }
+
+    /** The version of an artifact among the jars of a class path, whose second part is a folder of them. */
+    private static String version(String path, String artifact) {
+        String[] jars = new File(path.split(File.pathSeparator)[1]).getParentFile().list((dir, file) -> file.matches(artifact + "-[0-9.]+\\.jar"));
+        equal(jars.length, 1, "jars of " + artifact);
+        return jars[0].substring(artifact.length() + 1, jars[0].length() - ".jar".length());
+    }
+
     static void equal(Object got, Object want, String what) {
         if (!got.equals(want)) {
             throw new AssertionError(what + ": got " + got + ", want " + want);
@@ -309,7 +323,10 @@ public final class Proof {
                 long slowest = moved(application, victim, held, killedAt).values().stream().mapToLong(at -> at - killedAt).max().orElse(0);
                 equal(slowest < 60_000, true, "leases move within 60 s; it took " + slowest + " ms");
                 application.stop();
-                return verify(application, name, each, true) + "; " + busy + " of " + count + " workers had leases; the killed worker" + (leader.equals(victim) ? ", which was the leader," : "") + " had " + held.size()
+                String verified = verify(application, name, each, true);
+                row("Kinesis Client Library for Java", version(path, "amazon-kinesis-client"), mode + ", " + count + " workers with leases in tables and metrics on", each * KEYS,
+                        "all of them, those of a key in order", (leader.equals(victim) ? "the worker that leads killed" : "a worker killed") + " during a reshard");
+                return verified + "; " + busy + " of " + count + " workers had leases; the killed worker" + (leader.equals(victim) ? ", which was the leader," : "") + " had " + held.size()
                         + " leases, which moved in " + slowest + " ms; " + metrics(name) + "; complaints " + application.complaints() + "; "
                         + (System.currentTimeMillis() - began) / 1000 + " s";
             } finally {
@@ -415,7 +432,9 @@ public final class Proof {
             until("every record is seen", 90, () -> application.seen() == each * KEYS);
             application.stop();
             long inside = application.lines().stream().filter(line -> line.kind() == 'R' && !line.sequence().endsWith("/0")).count();
-            return verify(application, stream, each, false) + "; they were stored as " + stored + ", " + inside + " have a subsequence number; " + said + "; producer and consumer: " + metrics(stream)
+            String verified = verify(application, stream, each, false);
+            row("Kinesis Producer Library for Java", version(path3, "amazon-kinesis-producer"), "packs records over TLS, which KCL 3 unpacks", each * KEYS - 1, "all of them", "none");
+            return verified + "; they were stored as " + stored + ", " + inside + " have a subsequence number; " + said + "; producer and consumer: " + metrics(stream)
                     + (names(stream).contains("UserRecordsPut") ? "" : ", none of them the producer's");
         }
     }
