@@ -1,4 +1,4 @@
-package producer_test
+package producer
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/weir-stream/weir/internal/record"
-	"github.com/weir-stream/weir/producer"
 )
 
 // taker takes everything and keeps nothing.
@@ -49,7 +48,10 @@ func BenchmarkPut(b *testing.B) {
 	for _, keys := range []int{1000, 1_000_000} {
 		for _, ordered := range []bool{false, true} {
 			b.Run(fmt.Sprintf("keys=%d/ordered=%v", keys, ordered), func(b *testing.B) {
-				p := begin(b, producer.Options{API: newTaker(4), RateLimit: 1 << 40, Ordered: ordered})
+				p, err := New(Options{API: newTaker(4), RateLimit: 1 << 40, Ordered: ordered})
+				if err != nil {
+					b.Fatal(err)
+				}
 				data := make([]byte, 100)
 				names := make([]string, keys)
 				for i := range names {
@@ -58,14 +60,32 @@ func BenchmarkPut(b *testing.B) {
 				b.ReportAllocs()
 				b.ResetTimer()
 				for i := range b.N {
-					if _, err := p.Put(context.Background(), producer.UserRecord{Stream: "s", PartitionKey: names[i%keys], Data: data}); err != nil {
+					if _, err := p.Put(context.Background(), UserRecord{Stream: "s", PartitionKey: names[i%keys], Data: data}); err != nil {
 						b.Fatal(err)
 					}
 				}
-				if err := p.Flush(context.Background()); err != nil {
+				if err := p.Close(context.Background()); err != nil {
 					b.Fatal(err)
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkHash is what a partition key's hash key costs, for keys that come again and keys that do not.
+func BenchmarkHash(b *testing.B) {
+	for _, keys := range []int{100, 10_000, 1_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			h := newHashes()
+			names := make([]string, keys)
+			for i := range names {
+				names[i] = fmt.Sprintf("customer-%d", i)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				h.of(names[i%keys])
+			}
+		})
 	}
 }

@@ -138,6 +138,15 @@ func (f *Future) Result() (Result, error) {
 	return Result{ShardID: last.ShardID, SequenceNumber: last.SequenceNumber, SubSequenceNumber: int64(f.sub), Attempts: last.all()}, nil
 }
 
+// Err is nil for a record that is acknowledged, ErrPending for one that is not done, and the *Failure of another. It costs less than Result.
+func (f *Future) Err() error {
+	if f.ended.Load() == &over && f.failure == nil {
+		return nil
+	}
+	_, err := f.Result()
+	return err
+}
+
 // Record is what was put.
 func (f *Future) Record() (partitionKey, explicitHashKey string, data []byte) {
 	return f.key, f.explicit, f.data

@@ -150,7 +150,7 @@ func (p *Producer) listShards(stream string, filter *types.ShardFilter) (shards 
 	in.StreamName, in.StreamARN = nameOrARN(stream)
 	for {
 		ctx, cancel := p.withTimeout()
-		out, err := p.opts.API.ListShards(ctx, in, withoutRetries)
+		out, err := p.opts.API.ListShards(ctx, in, asWeSend)
 		cancel()
 		if err != nil {
 			return nil, err
@@ -183,9 +183,6 @@ func nameOrARN(stream string) (name, arn *string) {
 	}
 	return &stream, nil
 }
-
-// withoutRetries keeps the SDK from repeating a request by itself: the Producer knows better what is still worth sending.
-func withoutRetries(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }
 
 // withTimeout is the context of one request.
 func (p *Producer) withTimeout() (context.Context, context.CancelFunc) {

@@ -81,9 +81,9 @@ type Options struct {
 	// Ordered keeps the order of each partition key, at the price of one record of the stream at a time in flight for each shard. See the package's
 	// comment for what is promised.
 	Ordered bool
-	// OutstandingRecordsMax is how many records may be put and not yet done. Put waits when it is reached, TryPut refuses. Default 200,000, at most 16,000,000.
+	// OutstandingRecordsMax is how many records may be put and not yet done. Put waits when it is reached, TryPut refuses. Default 50,000, at most 16,000,000.
 	OutstandingRecordsMax int64
-	// OutstandingBytesMax is the same for their data and keys. Default 256 MiB, at most 1 TiB. One record is always let in.
+	// OutstandingBytesMax is the same for their data and keys. Default 128 MiB, at most 1 TiB. One record is always let in.
 	OutstandingBytesMax int64
 	// Notice is told what is nobody's record: a shard map that could not be learnt, metrics that were not taken. It must not block. May be nil.
 	Notice func(error)
@@ -105,8 +105,8 @@ const (
 	defaultRequestTimeout        = 6 * time.Second
 	defaultMetricsNamespace      = "KinesisProducerLibrary"
 	defaultMetricsUploadDelay    = time.Minute
-	defaultOutstandingRecords    = 200_000
-	defaultOutstandingBytes      = 256 << 20
+	defaultOutstandingRecords    = 50_000
+	defaultOutstandingBytes      = 128 << 20
 )
 
 // withDefaults fills in what is zero, and says all that is wrong at once, each by the option's name.

@@ -41,6 +41,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/weir-stream/weir/client/report"
+	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/record"
 )
 
@@ -79,9 +80,11 @@ type Producer struct {
 	collectWait time.Duration // how long a record of the stream waits for others
 	gatherWait  time.Duration // how long a record waits for others of its record of the stream
 	begin       time.Time
+	real        bool             // the clock is the system's
 	reporter    *report.Reporter // nil when nothing is reported
 	meter       *meter           // of everything together; nil when nothing is reported
 	gate        *gate
+	hashes      *hashes
 	life        context.Context // of all requests
 	abort       context.CancelFunc
 
@@ -108,8 +111,8 @@ func New(o Options) (*Producer, error) {
 		return nil, fmt.Errorf("producer: %w", err)
 	}
 	p := &Producer{
-		opts: o, aggregates: *o.AggregationEnabled, collectWait: o.collectWait(), gatherWait: o.RecordMaxBufferedTime - o.collectWait(), begin: o.Clock.Now(),
-		gate: newGate(o.OutstandingRecordsMax, o.OutstandingBytesMax), closing: make(chan struct{}), ended: make(chan struct{}),
+		opts: o, aggregates: *o.AggregationEnabled, collectWait: o.collectWait(), gatherWait: o.RecordMaxBufferedTime - o.collectWait(), begin: o.Clock.Now(), real: o.Clock == clock.Real,
+		gate: newGate(o.OutstandingRecordsMax, o.OutstandingBytesMax), hashes: newHashes(), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if o.MetricsLevel != MetricsNone {
 		p.reporter, err = report.New(report.Options{API: o.CloudWatch, Namespace: o.MetricsNamespace, Every: o.MetricsUploadDelay, Notice: o.Notice, Clock: o.Clock})
@@ -190,7 +193,7 @@ func (p *Producer) check(r *UserRecord, f *Future) error {
 		return fmt.Errorf("producer: a record of %d bytes is larger than MaxUserRecordSize, %d", f.size(), p.opts.MaxUserRecordSize)
 	}
 	if r.ExplicitHashKey == "" {
-		f.hash = record.HashKeyOfString(key)
+		f.hash = p.hashes.of(key)
 		return nil
 	}
 	hash, err := record.ParseHashKey(r.ExplicitHashKey)
@@ -295,7 +298,12 @@ func (p *Producer) Close(ctx context.Context) error {
 }
 
 // now is the time since the Producer was made.
-func (p *Producer) now() instant { return p.opts.Clock.Now().Sub(p.begin) }
+func (p *Producer) now() instant {
+	if p.real {
+		return time.Since(p.begin) // the same, at half the price: it does not ask for the time of day
+	}
+	return p.opts.Clock.Now().Sub(p.begin)
+}
 
 // at and since translate it.
 func (p *Producer) at(i instant) time.Time    { return p.begin.Add(i) }

@@ -38,7 +38,7 @@ func (s *stream) send(entries []*entry, began instant) {
 		in.Records[i] = e.wire()
 	}
 	ctx, cancel := s.p.withTimeout()
-	out, err := s.p.opts.API.PutRecords(ctx, in, withoutRetries)
+	out, err := s.p.opts.API.PutRecords(ctx, in, asWeSend)
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
 		err = errTimeout
 	}

@@ -26,7 +26,7 @@ func main() {
 		exit(runFloor(os.Args[2:]))
 		return
 	}
-	only := flag.String("only", "", "comma-separated tables to run: put, get, push, reshard, connections, memory, first, items, functions, restart; empty runs all")
+	only := flag.String("only", "", "comma-separated tables to run: put, producer, get, push, reshard, connections, memory, first, items, functions, restart; empty runs all")
 	seconds := flag.Int("seconds", 10, "how long each side of a comparison is driven, in seconds")
 	rounds := flag.Int("rounds", 3, "how often each comparison is repeated; the median ratio is reported")
 	gib := flag.Int("gib", 10, "how much is on disk when the restart is timed, in GiB")
@@ -112,6 +112,7 @@ func (b *bench) run(ctx context.Context, only string, gib int) error {
 	}
 	tables := []table{
 		{"put", b.put},
+		{"producer", b.producer},
 		{"get", b.get},
 		{"push", b.push},
 		{"reshard", b.reshard},

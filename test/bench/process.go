@@ -66,8 +66,10 @@ func (p *process) kill() {
 }
 
 // cpu is the CPU time that the process has used, user and system, in seconds.
-func (p *process) cpu() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func (p *process) cpu() (float64, error) { return cpuOf(p.cmd.Process.Pid) }
+
+func cpuOf(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
