@@ -31,6 +31,7 @@ type lane struct {
 	queue    []*entry  // ready to be sent, the first first
 	queued   int       // bytes of queue
 	received int       // records since it was last reported
+	fresh    []Future  // to be handed out next
 	oldest   instant   // not later than the arrival of any record in queue
 
 	// Guarded by stream.mu.
@@ -47,6 +48,19 @@ type entry struct {
 	bytes   int                // of data and key
 	ready   instant            // when it joined the queue
 	oldest  instant            // arrival of the future that came first
+}
+
+// futuresAtOnce is how many Futures are made together: records of one lane, which end together too. One that a customer keeps keeps the others' memory, 5 KB, and their data.
+const futuresAtOnce = 32
+
+// future is one that nobody has. The caller holds mu.
+func (l *lane) future() *Future {
+	if len(l.fresh) == 0 {
+		l.fresh = make([]Future, futuresAtOnce)
+	}
+	f := &l.fresh[0]
+	l.fresh = l.fresh[1:]
+	return f
 }
 
 // aggregators are empty ones, with the room they have grown to.

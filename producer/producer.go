@@ -144,15 +144,15 @@ func (p *Producer) put(ctx context.Context, r *UserRecord, wait bool) (*Future, 
 		return nil, ErrClosed
 	default:
 	}
-	f := &Future{key: r.PartitionKey, explicit: r.ExplicitHashKey, data: r.Data, callback: r.Done}
-	if err := p.check(r, f); err != nil {
+	hash, err := p.check(r)
+	if err != nil {
 		return nil, err
 	}
 	s, err := p.stream(r.Stream)
 	if err != nil {
 		return nil, err
 	}
-	size := f.size()
+	size := len(r.Data) + len(r.PartitionKey)
 	if !p.gate.try(size) {
 		if !wait {
 			return nil, ErrFull
@@ -161,19 +161,21 @@ func (p *Producer) put(ctx context.Context, r *UserRecord, wait bool) (*Future, 
 			return nil, err
 		}
 	}
-	f.arrived = p.now()
+	e := p.epoch.Load()
 	for {
-		f.epoch = p.epoch.Load()
-		f.epoch.count.Add(1)
-		if p.epoch.Load() == f.epoch {
+		e.count.Add(1)
+		now := p.epoch.Load()
+		if now == e {
 			break
 		}
-		f.epoch.leave(1) // a Flush has come in between
+		e.leave(1) // a Flush has come in between
+		e = now
 	}
-	if err := s.add(f); err != nil {
+	f := s.add(r, hash, e)
+	if f == nil {
 		p.gate.leave(1, size)
-		f.epoch.leave(1)
-		return nil, err
+		e.leave(1)
+		return nil, ErrClosed
 	}
 	return f, nil
 }
@@ -182,26 +184,24 @@ func (p *Producer) put(ctx context.Context, r *UserRecord, wait bool) (*Future, 
 const partitionKeyCharactersMax = 256
 
 // check says what is wrong with a record, and computes its hash key.
-func (p *Producer) check(r *UserRecord, f *Future) error {
-	key := r.PartitionKey
-	switch {
+func (p *Producer) check(r *UserRecord) (record.HashKey, error) {
+	key, none := r.PartitionKey, record.HashKey{}
+	switch size := len(r.Data) + len(key); {
 	case r.Stream == "":
-		return errors.New("producer: the record names no stream")
+		return none, errors.New("producer: the record names no stream")
 	case key == "" || len(key) > partitionKeyCharactersMax && utf8.RuneCountInString(key) > partitionKeyCharactersMax || !utf8.ValidString(key):
-		return fmt.Errorf("producer: a partition key of %d bytes: want 1 to %d characters in UTF-8", len(key), partitionKeyCharactersMax)
-	case int64(f.size()) > p.opts.MaxUserRecordSize:
-		return fmt.Errorf("producer: a record of %d bytes is larger than MaxUserRecordSize, %d", f.size(), p.opts.MaxUserRecordSize)
+		return none, fmt.Errorf("producer: a partition key of %d bytes: want 1 to %d characters in UTF-8", len(key), partitionKeyCharactersMax)
+	case int64(size) > p.opts.MaxUserRecordSize:
+		return none, fmt.Errorf("producer: a record of %d bytes is larger than MaxUserRecordSize, %d", size, p.opts.MaxUserRecordSize)
 	}
 	if r.ExplicitHashKey == "" {
-		f.hash = p.hashes.of(key)
-		return nil
+		return p.hashes.of(key), nil
 	}
 	hash, err := record.ParseHashKey(r.ExplicitHashKey)
 	if err != nil {
-		return fmt.Errorf("producer: %w", err)
+		return none, fmt.Errorf("producer: %w", err)
 	}
-	f.hash = hash
-	return nil
+	return hash, nil
 }
 
 // stream is the stream of a name; the first to ask for it starts its pump.

@@ -63,24 +63,28 @@ func (s *stream) newLane(shard string, hash record.HashRange) *lane {
 	return &lane{stream: s, shard: shard, hash: hash, meter: s.p.meterFor(s.name, shard), notBefore: -1}
 }
 
-// add gives a record to the lane of its hash key.
-func (s *stream) add(f *Future) error {
+// add gives a record to the lane of its hash key. It is nil when the Producer has ended.
+func (s *stream) add(r *UserRecord, hash record.HashKey, e *epoch) *Future {
+	now := s.p.now()
 	for {
 		t := s.table.Load()
 		if t == nil {
-			return ErrClosed
+			return nil
 		}
-		l := t.find(f.hash)
+		l := t.find(hash)
 		l.mu.Lock()
 		if l.closed { // the table was swapped in between
 			l.mu.Unlock()
 			continue
 		}
+		f := l.future()
+		f.key, f.explicit, f.data, f.callback = r.PartitionKey, r.ExplicitHashKey, r.Data, r.Done
+		f.hash, f.arrived, f.epoch = hash, now, e
 		l.received++
-		look := l.add(f, f.arrived, f.arrived+s.p.gatherWait)
+		look := l.add(f, now, now+s.p.gatherWait)
 		l.mu.Unlock()
 		s.lookAt(look)
-		return nil
+		return f
 	}
 }
 

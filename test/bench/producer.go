@@ -164,9 +164,14 @@ func putPacked(ctx context.Context, api *kinesis.Client, keys []string, ordered 
 			failed.Add(1)
 		}
 	}
+	background := context.WithoutCancel(ctx)
 	events, err := inParallel(ctx, 4, func(worker, i int) (int64, error) {
-		_, err := p.Put(context.WithoutCancel(ctx), producer.UserRecord{Stream: stream, PartitionKey: keys[(worker*7919+i)%len(keys)], Data: event, Done: note})
-		return 1, err
+		for j := range batchSize {
+			if _, err := p.Put(background, producer.UserRecord{Stream: stream, PartitionKey: keys[(worker*7919+i*batchSize+j)%len(keys)], Data: event, Done: note}); err != nil {
+				return int64(j), err
+			}
+		}
+		return batchSize, nil
 	})
 	err = errors.Join(err, p.Close(context.WithoutCancel(ctx)))
 	if n := failed.Load(); n > 0 {
