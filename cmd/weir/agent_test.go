@@ -181,7 +181,7 @@ func TestAgentSurvives(t *testing.T) {
 	}
 	kills := 0
 	names := []string{"a.log", "b.log"}
-	for round := range 24 {
+	for round := range 16 {
 		for _, name := range names {
 			write(name, 1+random.IntN(150))
 		}

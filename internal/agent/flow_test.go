@@ -134,6 +134,18 @@ func (b *bench) write(name, text string) {
 	must(b.t, errors.Join(err, f.Close()))
 }
 
+// rotate renames a file to the first free number.
+func (b *bench) rotate(name string) {
+	b.t.Helper()
+	for i := 1; ; i++ {
+		to := b.path(fmt.Sprintf("%s.%d", name, i))
+		if _, err := os.Stat(to); err != nil {
+			must(b.t, os.Rename(b.path(name), to))
+			return
+		}
+	}
+}
+
 // settle sends all there is.
 func (b *bench) settle() {
 	b.t.Helper()
