@@ -15,15 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weir-stream/weir/client"
-	"github.com/weir-stream/weir/client/follow"
-	"github.com/weir-stream/weir/client/put"
 	"github.com/weir-stream/weir/client/tail"
+	"github.com/weir-stream/weir/internal/agent"
 	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/scenario/tolls"
 )
 
-// watch is the demo as a person sees it: the stations write, the files are followed into the stream, the stream is read, and
-// the screen shows all three.
+// watch is the demo as a person sees it: the stations write, an agent follows the files into the stream, the stream is read, and the screen shows all three.
 func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.Scale) error {
 	state, err := openDemo(c.Data, c.Seed, c.Scale)
 	if err != nil {
@@ -41,7 +39,7 @@ func (c *demoTollsCommand) watch(ctx context.Context, t *terminal, scale tolls.S
 	if err != nil {
 		return errors.Join(err, stopNode(ctx, n))
 	}
-	d := &demo{command: c, scale: scale, state: state, api: api, figures: newFigures(scale)}
+	d := &demo{command: c, scale: scale, state: state, api: api, endpoint: endpoint, figures: newFigures(scale)}
 	screen := newScreen(t, d.figures, screenText{Endpoint: endpoint, Console: "http://" + n.ConsoleAddr(), Speed: c.Speed, Seed: c.Seed, Scale: c.Scale, Data: c.Data})
 
 	err = untilEnough(ctx, n, d.write, d.feed, d.read, screen.run)
@@ -92,10 +90,11 @@ func startDemoNode(ctx context.Context, t *terminal, data, listen string) (*node
 
 // demoState is what a second start must know, in demo.json.
 type demoState struct {
-	path      string
-	Seed      uint64                     `json:"seed"`
-	Scale     string                     `json:"scale"`
-	Positions map[string]follow.Position `json:"positions"` // by log file: behind what is in the stream
+	path  string
+	Seed  uint64 `json:"seed"`
+	Scale string `json:"scale"`
+	// Positions are those of a version before there was an agent. Its directory cannot be gone on with: all lines would come again.
+	Positions map[string]any `json:"positions,omitempty"`
 }
 
 // openDemo reads the state of an earlier run in dir, or begins one.
@@ -121,6 +120,9 @@ func openDemo(dir string, seed uint64, scale string) (*demoState, error) {
 	if s.Seed != seed || s.Scale != scale {
 		return nil, fmt.Errorf("%s holds a demo with --seed %d --scale %s; go on with those, or take another directory with --data", dir, s.Seed, s.Scale)
 	}
+	if len(s.Positions) > 0 {
+		return nil, fmt.Errorf("%s holds a demo of an earlier version; remove it, or take another directory with --data", dir)
+	}
 	return s, nil
 }
 
@@ -139,11 +141,12 @@ func (s *demoState) logs() string { return filepath.Join(filepath.Dir(s.path), "
 
 // demo is the running scenario.
 type demo struct {
-	command *demoTollsCommand
-	scale   tolls.Scale
-	state   *demoState // used by feed alone
-	api     *kinesis.Client
-	figures *figures
+	command  *demoTollsCommand
+	scale    tolls.Scale
+	state    *demoState
+	api      *kinesis.Client
+	endpoint string
+	figures  *figures
 }
 
 // write is the stations. A second start draws the same lines again and leaves out those that the files hold.
@@ -189,39 +192,48 @@ func (d *demo) write(ctx context.Context) (err error) {
 	return nil
 }
 
-// feed follows the files into the stream, and remembers how far it is.
+// feed runs an agent with an agent.json of its own, as weir agent would, and tells the screen what it sends.
 func (d *demo) feed(ctx context.Context) error {
-	feed := tolls.NewFeed(d.state.logs(), d.state.Positions, func(n follow.Notice) {
-		if n.Lost {
-			d.figures.note(n.String())
-		}
-	})
-	defer feed.Close()
-	sender := put.New(d.api, tolls.Stream, put.Options{
-		Acked:   d.figures.put,
-		Retried: func(_ int, cause error) { d.figures.note("put is waiting: " + rootOf(cause).Error()) },
-	})
-	send := func(ctx context.Context, records []put.Record) error {
-		_, err := sender.Send(ctx, records)
+	dir := filepath.Dir(d.state.path)
+	path := filepath.Join(dir, "agent.json")
+	if err := tolls.WriteAgentConfig(path, d.state.logs(), filepath.Join(dir, "agent"), d.endpoint); err != nil {
 		return err
 	}
-	saved := time.Now()
+	config, err := agent.ReadConfig(path)
+	if err != nil {
+		return err
+	}
+	services, err := agent.NewServices(ctx, config, agent.ServiceOptions{Version: versionText(), Getenv: func(string) string { return "" }})
+	if err != nil {
+		return err
+	}
+	a, err := agent.New(agent.Options{Config: config, Services: services})
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1) // one answer
+	go func() { done <- a.Run(ctx) }()
+	var before agent.FlowStatus
+	tell := func() {
+		now := a.Status().Flows[0]
+		d.figures.put(int(now.Sent-before.Sent), int(now.SentBytes-before.SentBytes))
+		switch {
+		case now.Lost > before.Lost:
+			d.figures.note("lines were lost before they were read")
+		case now.Waiting != "" && now.Waiting != before.Waiting:
+			d.figures.note("the agent is waiting: " + now.Waiting)
+		}
+		before = now
+	}
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
 	for {
-		lines, err := feed.Step(ctx, send)
-		d.state.Positions = feed.Positions()
-		if ended := err != nil || ctx.Err() != nil; ended || time.Since(saved) > time.Second {
-			if err := d.state.save(); err != nil {
-				return err
-			}
-			saved = time.Now()
-		}
-		if err != nil {
-			return err
-		}
-		if lines == 0 {
-			if err := client.Sleep(ctx, 50*time.Millisecond); err != nil {
-				return d.state.save()
-			}
+		select {
+		case <-ticker.C:
+			tell()
+		case err := <-done:
+			tell()
+			return errors.Join(err, a.Close())
 		}
 	}
 }

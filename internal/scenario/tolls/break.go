@@ -77,7 +77,7 @@ func (c *check) fillDisk(ctx context.Context, next []put.Record) error {
 	taken := 0
 	for i, ack := range acks {
 		if ack != (put.Ack{}) {
-			c.compare.Acked(ack.Shard, ack.Sequence, next[i].Data)
+			c.compare.Acked(ack.Shard, ack.Sequence, lineOf(next[i].Data))
 			taken++
 		}
 	}

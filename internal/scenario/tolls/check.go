@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weir-stream/weir/client"
-	"github.com/weir-stream/weir/client/follow"
 	"github.com/weir-stream/weir/client/put"
 	"github.com/weir-stream/weir/client/tail"
 	"github.com/weir-stream/weir/internal/scenario"
@@ -31,10 +30,10 @@ type CheckOptions struct {
 	Fault scenario.Fault
 	// Shards of the stream. Default 4.
 	Shards int
-	// Dir takes the log files and oracle.json. It is empty at the beginning.
+	// Dir takes the log files, oracle.json, and the agent.json and checkpoints of the agent that follows them. It is empty at the beginning.
 	Dir    string
 	Server scenario.Server
-	// Client makes a client that tries each request once: the trying again is the Sender's.
+	// Client makes a client that tries each request once: the trying again is the agent's.
 	Client func(endpoint string) (*kinesis.Client, error)
 	// Say is told what happens, for people. May be nil.
 	Say func(format string, args ...any)
@@ -88,9 +87,13 @@ type check struct {
 	CheckOptions
 	random  *rand.Rand
 	api     *kinesis.Client
-	sender  *put.Sender
+	sender  *put.Sender // of what is sent beside the agent
+	feed    *feed       // nil while the files are not followed
 	compare *Compare
 	report  Report
+
+	failed       error // why a fault could not be made to happen; ends the run
+	restartAgent bool  // the agent is to be left where it stands after this step
 
 	instants    []instant      // ascending: where the fault happens next
 	killing     chan error     // receives the end of the kill under way; nil when there is none
@@ -107,7 +110,7 @@ type instant struct {
 	fault scenario.Fault
 }
 
-// Check writes the log files, follows them into the stream of a fresh server, breaks what the fault breaks on the way, reads
+// Check writes the log files, has an agent follow them into the stream of a fresh server, breaks what the fault breaks on the way, reads
 // the stream back and compares. An error is that the run could not be made; a difference is in the Report.
 //
 // The steps are: write a few lines, follow the files, send what was found, and so on to the end of the scale; then read every
@@ -126,7 +129,7 @@ func Check(ctx context.Context, opts CheckOptions) (Report, error) {
 		return c.report, err
 	}
 	err := c.run(ctx)
-	err = errors.Join(err, c.waitKill(), c.waitReshard(), c.along.stop()) // a run that failed may have left one under way
+	err = errors.Join(err, c.closeFeed(), c.waitKill(), c.waitReshard(), c.along.stop()) // a run that failed may have left one under way
 	scenario.HangUp(c.api)
 	err = errors.Join(err, opts.Server.Stop(context.WithoutCancel(ctx)))
 	c.report.Seconds = time.Since(begun).Seconds()
@@ -219,12 +222,12 @@ func (c *check) writeAndSend(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
-	feed := NewFeed(c.Dir, nil, func(n follow.Notice) {
-		if n.Lost {
-			c.Say("%s", n)
-		}
-	})
-	defer feed.Close()
+	if err := WriteAgentConfig(filepath.Join(c.Dir, "agent.json"), c.Dir, filepath.Join(c.Dir, "agent"), c.Server.Endpoint()); err != nil {
+		return err
+	}
+	if err := c.openFeed(); err != nil {
+		return err
+	}
 	generator := NewGenerator(c.Seed, c.Scale)
 	for more := true; more; {
 		for range 1 + c.random.IntN(max(500, c.report.Lines/40)) {
@@ -240,47 +243,12 @@ func (c *check) writeAndSend(ctx context.Context) (err error) {
 		if err := logs.Flush(); err != nil {
 			return err
 		}
-		if _, err := feed.Step(ctx, c.send); err != nil {
+		if err := c.sendAll(ctx); err != nil {
 			return err
 		}
 	}
 	c.report.Rotations = logs.Rotations
-	return nil
-}
-
-// send brings records into the stream, in requests' worth at a time, and lets the fault happen when it is due.
-func (c *check) send(ctx context.Context, records []put.Record) error {
-	for part := range slices.Chunk(records, put.BatchRecordsMax) {
-		for fault, due := c.due(); due; fault, due = c.due() {
-			if err := c.breakSomething(ctx, fault, part); err != nil {
-				return err
-			}
-		}
-		acks, err := c.sender.Send(ctx, part)
-		if err != nil {
-			return err
-		}
-		c.acked(part, acks)
-		c.report.Acked += len(part)
-		if err := c.seeReshard(); err != nil {
-			return err
-		}
-		if c.Fault == scenario.DuplicateDelivery && c.random.IntN(20) == 0 {
-			c.report.Faults++
-			if acks, err = c.sender.Send(ctx, part); err != nil {
-				return err
-			}
-			c.acked(part, acks)
-			c.report.Resent += len(part)
-		}
-	}
-	return nil
-}
-
-func (c *check) acked(records []put.Record, acks []put.Ack) {
-	for i, r := range records {
-		c.compare.Acked(acks[i].Shard, acks[i].Sequence, r.Data)
-	}
+	return c.closeFeed()
 }
 
 // due takes the next instant if it has come, and says what happens then.
@@ -298,6 +266,7 @@ func (c *check) breakSomething(ctx context.Context, fault scenario.Fault, next [
 	c.report.Faults++
 	switch fault {
 	case scenario.KillServer:
+		c.restartAgent = c.feed != nil && c.random.IntN(2) == 0
 		return c.killSoon(ctx)
 	case scenario.Reshard:
 		return c.reshardSoon(ctx)
@@ -324,7 +293,7 @@ func (c *check) readBack(ctx context.Context) error {
 			}
 			last[b.Shard] = sequence
 			c.report.Read++
-			c.compare.Read(b.Shard, sequence, r.Data)
+			c.compare.Read(b.Shard, sequence, lineOf(r.Data))
 			c.readOrder.add(b.Shard, sequence, r.Data)
 		}
 		return nil

@@ -2,12 +2,9 @@ package tolls
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/weir-stream/weir/client/put"
 )
 
 // compared writes all lines of a seed, reads what edit makes of them, and compares. Each line is acknowledged at, and read
@@ -151,62 +148,6 @@ func TestCompareTotals(t *testing.T) {
 	d := c.Result(false, o)
 	if len(d.Totals) != 2 || !strings.HasPrefix(d.Totals[0], "ST-06 from 2026-04-01T14:30Z: 100") || !strings.HasPrefix(d.Totals[1], "ST-07: ") {
 		t.Errorf("%q", d.Totals)
-	}
-}
-
-// Shows that the feed hands on every line of files that rotate under it, keyed by customer, and goes on from its positions
-// in a new feed after an error.
-func TestFeed(t *testing.T) {
-	dir := t.TempDir()
-	logs, err := OpenLogs(dir, 30<<10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer logs.Close()
-	c := NewCompare()
-	feed := NewFeed(dir, nil, nil)
-	calls := 0
-	send := func(_ context.Context, records []put.Record) error {
-		if calls++; calls%5 == 0 {
-			return fmt.Errorf("call %d", calls)
-		}
-		for _, r := range records {
-			c.Read("s", "", r.Data)
-			if want := fmt.Sprintf(`"customer":"%s"`, r.Key); bytes.Contains(r.Data, []byte(`"customer":"C`)) && !bytes.Contains(r.Data, []byte(want)) && bytes.HasSuffix(r.Data, []byte("}")) {
-				t.Errorf("%q has the key %q", r.Data, r.Key)
-			}
-		}
-		return nil
-	}
-	for i, line := range generate(5, Smoke) {
-		c.Written(line)
-		if err := logs.Write(line); err != nil {
-			t.Fatal(err)
-		}
-		if i%211 != 0 {
-			continue
-		}
-		if err := logs.Flush(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := feed.Step(t.Context(), send); err != nil {
-			feed.Close()
-			feed = NewFeed(dir, feed.Positions(), nil)
-		}
-	}
-	if err := logs.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	calls = 0
-	for {
-		n, err := feed.Step(t.Context(), send)
-		if err == nil && n == 0 {
-			break
-		}
-	}
-	feed.Close()
-	if d := c.Result(false, OracleOf(5, Smoke)); !d.None() {
-		t.Errorf("%q", d.Lines())
 	}
 }
 
