@@ -10,12 +10,18 @@ import (
 	"github.com/weir-stream/weir/internal/arn"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/fold/commands"
 	"github.com/weir-stream/weir/internal/record"
 )
 
 // Empty is the state before the first command.
 func Empty() *State { return empty }
+
+// Machine is the catalog as a fold drives it, empty.
+func Machine() *fold.Published[*State] {
+	return fold.Publish(empty, fold.Rules[*State]{Apply: Apply, Encode: (*State).Encode, Decode: Decode})
+}
 
 // Apply is the only way in which anything changes: the state after a command that stands at a position of the control log. at is the
 // log's time there: UTC, whole milliseconds, never less than before. The result is for commands.DecodeResult; a refused command changes nothing and gives s itself.

@@ -10,7 +10,6 @@ package controller
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/weir-stream/weir/internal/catalog"
@@ -52,10 +51,7 @@ type Controller struct {
 	logger    *slog.Logger
 	quota     *quota.Table
 	fold      *fold.Fold
-
-	mu      sync.RWMutex   // guards everything below
-	state   *catalog.State // the latest view
-	changed chan struct{}  // closed and replaced when state is
+	catalog   *fold.Published[*catalog.State]
 
 	clockMoves chan struct{} // capacity 1: full while the test clock is being moved
 }
@@ -80,8 +76,7 @@ func Open(ctx context.Context, options Options) (*Controller, error) {
 		backoff:   options.Backoff,
 		logger:    options.Logger,
 		quota:     options.Quota,
-		state:     catalog.Empty(),
-		changed:   make(chan struct{}),
+		catalog:   catalog.Machine(),
 
 		clockMoves: make(chan struct{}, 1),
 	}
@@ -91,7 +86,7 @@ func Open(ctx context.Context, options Options) (*Controller, error) {
 		Log:           options.Log,
 		FS:            options.FS,
 		Dir:           options.Dir,
-		Machine:       machine{c},
+		Machine:       c.catalog,
 		Clock:         options.Clock,
 		Session:       options.Session,
 		TestClock:     options.TestClock != nil,
@@ -117,16 +112,11 @@ func Open(ctx context.Context, options Options) (*Controller, error) {
 
 // State is the catalog as it is here now. After a Propose that returned it has what was proposed; after Barrier, also what was
 // proposed anywhere else before.
-func (c *Controller) State() *catalog.State {
-	state, _ := c.Watch()
-	return state
-}
+func (c *Controller) State() *catalog.State { return c.catalog.Now() }
 
 // Watch gives the state, and a channel that is closed when there is a newer one.
 func (c *Controller) Watch() (state *catalog.State, changed <-chan struct{}) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.state, c.changed
+	return c.catalog.Watch()
 }
 
 // Await waits for a state newer than a version.
@@ -149,37 +139,3 @@ func (c *Controller) Barrier(ctx context.Context) error { return c.fold.Barrier(
 
 // Applied is the position behind the last record of the control log that State has.
 func (c *Controller) Applied() commitlog.Position { return c.fold.Applied() }
-
-func (c *Controller) publish(state *catalog.State) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if state == c.state {
-		return
-	}
-	c.state = state
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// machine is the catalog as fold drives it: a state that is replaced.
-type machine struct{ c *Controller }
-
-func (m machine) Apply(at time.Time, position commitlog.Position, command []byte) ([]byte, error) {
-	next, result, err := catalog.Apply(m.c.State(), at, position, command)
-	if err != nil {
-		return nil, err
-	}
-	m.c.publish(next)
-	return result, nil
-}
-
-func (m machine) Snapshot() (encode func() []byte) { return m.c.State().Encode }
-
-func (m machine) Restore(snapshot []byte) error {
-	state, err := catalog.Decode(snapshot)
-	if err != nil {
-		return err
-	}
-	m.c.publish(state)
-	return nil
-}

@@ -214,7 +214,7 @@ func (x *Examination) controlAt(ctx context.Context, millis int64) (end commitlo
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return 0, nil, nil, err
 	}
-	m := &machine{catalog.Empty()}
+	m := catalog.Machine()
 	replay, from := fold.NewReplay(datadir.ControlName, m), commitlog.Position(0)
 	for _, file := range files { // the oldest first: the newest that is not too new stays
 		switch {
@@ -238,5 +238,5 @@ func (x *Examination) controlAt(ctx context.Context, millis int64) (end commitlo
 			return 0, nil, nil, fmt.Errorf("control log at %d: %w", e.position, err)
 		}
 	}
-	return end, m.state, obsolete, nil
+	return end, m.Now(), obsolete, nil
 }

@@ -212,31 +212,10 @@ func (x *Examination) around(ctx context.Context, f disklog.Finding, shard *cata
 	return after, before
 }
 
-// machine is the catalog as a replay drives it.
-type machine struct{ state *catalog.State }
-
-func (m *machine) Apply(at time.Time, position commitlog.Position, command []byte) ([]byte, error) {
-	next, result, err := catalog.Apply(m.state, at, position, command)
-	if err == nil {
-		m.state = next
-	}
-	return result, err
-}
-
-func (m *machine) Snapshot() (encode func() []byte) { return m.state.Encode }
-
-func (m *machine) Restore(snapshot []byte) error {
-	state, err := catalog.Decode(snapshot)
-	if err == nil {
-		m.state = state
-	}
-	return err
-}
-
 // readControl brings the catalog to where the control log ends, as the server does when it starts.
 func (x *Examination) readControl(ctx context.Context) error {
-	m := &machine{catalog.Empty()}
-	x.state = m.state
+	m := catalog.Machine()
+	x.state = m.Now()
 	files, err := fold.Snapshots(x.options.FS, datadir.Control, datadir.ControlName)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
@@ -259,9 +238,9 @@ func (x *Examination) readControl(ctx context.Context) error {
 			x.put = append(x.put, aside{name, "the snapshot is damaged; the one before it is taken"})
 		}
 	}
-	x.state = m.state
+	x.state = m.Now()
 	x.whole, err = x.replayControl(ctx, replay)
-	x.state = m.state
+	x.state = m.Now()
 	x.Report.ControlUntil = replay.Time()
 	return err
 }

@@ -154,9 +154,9 @@ type Functions struct {
 	unpacks unpacks
 	left    left
 
-	mu      sync.RWMutex // guards everything below
-	catalog *Catalog
-	changed chan struct{}      // closed and replaced when catalog is
+	catalog *fold.Published[*Catalog]
+
+	mu      sync.RWMutex       // guards everything below
 	keys    map[string]*keyUse // sandbox keys that have been used, see ready.go
 	settled int64              // the version of the catalog up to which everything is prepared
 }
@@ -164,7 +164,7 @@ type Functions struct {
 // Open brings functions to where their logs end, without starting anything. Errors are those of fold.Open.
 func Open(ctx context.Context, o Options) (*Functions, error) {
 	o.withDefaults()
-	f := &Functions{options: o, catalog: &Catalog{}, changed: make(chan struct{}), keys: map[string]*keyUse{}, settled: -1}
+	f := &Functions{options: o, catalog: fold.Publish(&Catalog{}, fold.Rules[*Catalog]{Apply: Apply, Encode: (*Catalog).Encode, Decode: DecodeCatalog}), keys: map[string]*keyUse{}, settled: -1}
 	f.ids.random = o.Random
 	f.left.ctx, f.left.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
@@ -172,7 +172,7 @@ func Open(ctx context.Context, o Options) (*Functions, error) {
 		return nil, err
 	}
 	f.fold, err = fold.Open(ctx, fold.Options{
-		Name: datadir.FunctionsName, Log: o.Log, FS: o.FS, Dir: path.Join(o.Dir, path.Base(datadir.FunctionsCatalog)), Machine: machine{f}, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock,
+		Name: datadir.FunctionsName, Log: o.Log, FS: o.FS, Dir: path.Join(o.Dir, path.Base(datadir.FunctionsCatalog)), Machine: f.catalog, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock,
 		Backoff: o.Backoff, Logger: o.Logger,
 	})
 	if err != nil {
@@ -226,47 +226,4 @@ func (f *Functions) Propose(ctx context.Context, c Command, into any) error {
 func (f *Functions) ConcurrencyMax() int { return f.options.ConcurrencyMax }
 
 // Catalog is every function as it is here now.
-func (f *Functions) Catalog() *Catalog {
-	c, _ := f.watch()
-	return c
-}
-
-func (f *Functions) watch() (*Catalog, <-chan struct{}) {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return f.catalog, f.changed
-}
-
-func (f *Functions) publish(c *Catalog) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if c == f.catalog {
-		return
-	}
-	f.catalog = c
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// machine is the catalog as fold drives it.
-type machine struct{ f *Functions }
-
-func (m machine) Apply(at time.Time, position commitlog.Position, command []byte) ([]byte, error) {
-	next, result, err := Apply(m.f.Catalog(), at, position, command)
-	if err != nil {
-		return nil, err
-	}
-	m.f.publish(next)
-	return result, nil
-}
-
-func (m machine) Snapshot() (encode func() []byte) { return m.f.Catalog().Encode }
-
-func (m machine) Restore(snapshot []byte) error {
-	c, err := DecodeCatalog(snapshot)
-	if err != nil {
-		return err
-	}
-	m.f.publish(c)
-	return nil
-}
+func (f *Functions) Catalog() *Catalog { return f.catalog.Now() }

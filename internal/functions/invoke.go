@@ -169,7 +169,7 @@ func (s *Catalog) resolve(functionARN string) (*Function, *Version, error) {
 // await resolves an ARN, and waits while the version is being made ready.
 func (f *Functions) await(ctx context.Context, functionARN string) (*Function, *Version, error) {
 	for {
-		c, changed := f.watch()
+		c, changed := f.catalog.Watch()
 		function, v, err := c.resolve(functionARN)
 		switch {
 		case err != nil:

@@ -414,8 +414,9 @@ func (q *queue) payload(ctx context.Context, position commitlog.Position) ([]byt
 // Settled says whether nothing is under way at a time: no function is being made ready, no asynchronous event runs or is due, and what was appended has been read.
 func (f *Functions) Settled(now time.Time) bool {
 	f.mu.RLock()
-	ready := f.settled == f.catalog.version
+	settled := f.settled
 	f.mu.RUnlock()
+	ready := settled == f.Catalog().version
 	q := f.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()

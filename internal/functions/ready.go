@@ -19,7 +19,7 @@ const preparePause = time.Second
 // ends. It compares and reports: killed at any point, it finds the same difference after the restart.
 func (f *Functions) prepare(ctx context.Context) {
 	for {
-		c, changed := f.watch()
+		c, changed := f.catalog.Watch()
 		err := f.prepareAll(ctx, c)
 		if err == nil {
 			err = f.codes.sweep(func(sha string) bool { return f.Catalog().uses(sha) })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/weir-stream/weir/internal/clock"
@@ -32,10 +31,8 @@ type CheckpointOptions struct {
 //
 // All consumers share one log, so that those who commit at the same time share its syncs.
 type Checkpoints struct {
-	fold *fold.Fold
-
-	mu    sync.RWMutex // guards state, which is replaced and never changed
-	state *checkpointState
+	fold  *fold.Fold
+	state *fold.Published[*checkpointState]
 }
 
 // Checkpoint is how far a consumer has come in a shard.
@@ -54,10 +51,10 @@ const stateMax = 1<<20 + 64<<10
 
 // OpenCheckpoints brings the checkpoints to where their log ends, without starting anything. Errors are those of fold.Open.
 func OpenCheckpoints(ctx context.Context, o CheckpointOptions) (*Checkpoints, error) {
-	c := &Checkpoints{state: &checkpointState{}}
+	c := &Checkpoints{state: checkpointMachine()}
 	var err error
 	c.fold, err = fold.Open(ctx, fold.Options{
-		Name: "checkpoints", Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: checkpointMachine{c}, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock,
+		Name: "checkpoints", Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: c.state, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock,
 		SnapshotEvery: o.SnapshotEvery, Backoff: o.Backoff, Logger: o.Logger,
 	})
 	return c, err
@@ -102,37 +99,14 @@ func (c *Checkpoints) propose(ctx context.Context, command []byte) error {
 	return nil
 }
 
-func (c *Checkpoints) now() *checkpointState {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.state
-}
+func (c *Checkpoints) now() *checkpointState { return c.state.Now() }
 
-func (c *Checkpoints) publish(s *checkpointState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.state = s
-}
-
-// checkpointMachine is the checkpoints as fold drives them.
-type checkpointMachine struct{ c *Checkpoints }
-
-func (m checkpointMachine) Apply(_ time.Time, _ commitlog.Position, command []byte) ([]byte, error) {
-	next, result, err := m.c.now().apply(command)
-	if err != nil {
-		return nil, err
-	}
-	m.c.publish(next)
-	return result, nil
-}
-
-func (m checkpointMachine) Snapshot() (encode func() []byte) { return m.c.now().encode }
-
-func (m checkpointMachine) Restore(snapshot []byte) error {
-	s, err := decodeCheckpoints(snapshot)
-	if err != nil {
-		return err
-	}
-	m.c.publish(s)
-	return nil
+// checkpointMachine is the checkpoints as a fold drives them, none.
+func checkpointMachine() *fold.Published[*checkpointState] {
+	return fold.Publish(&checkpointState{}, fold.Rules[*checkpointState]{
+		Apply: func(s *checkpointState, _ time.Time, _ commitlog.Position, command []byte) (*checkpointState, []byte, error) {
+			return s.apply(command)
+		},
+		Encode: (*checkpointState).encode, Decode: decodeCheckpoints,
+	})
 }

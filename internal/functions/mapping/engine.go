@@ -46,9 +46,9 @@ type Engine struct {
 
 	random sync.Mutex // guards options.Random
 
-	mu      sync.RWMutex // guards everything below
-	catalog *Catalog
-	changed chan struct{}      // closed and replaced when catalog is
+	catalog *fold.Published[*Catalog]
+
+	mu      sync.RWMutex       // guards everything below
 	runners map[string]*runner // by UUID: those at work; their keepers add and remove them
 	halted  bool               // none is added any more
 }
@@ -64,11 +64,11 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	e := &Engine{options: o, catalog: &Catalog{}, changed: make(chan struct{}), runners: map[string]*runner{}}
+	e := &Engine{options: o, catalog: fold.Publish(&Catalog{}, fold.Rules[*Catalog]{Apply: Apply, Encode: (*Catalog).Encode, Decode: DecodeCatalog}), runners: map[string]*runner{}}
 	e.turn = e.activity.Begin()
 	var err error
 	e.fold, err = fold.Open(ctx, fold.Options{
-		Name: "mappings", Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: machine{e}, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock, Backoff: o.Backoff, Logger: o.Logger,
+		Name: "mappings", Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: e.catalog, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock, Backoff: o.Backoff, Logger: o.Logger,
 	})
 	return e, err
 }
@@ -93,7 +93,7 @@ func (e *Engine) follow(ctx context.Context) {
 	defer all.Wait()
 	kept := map[string]bool{} // a UUID never comes back
 	for ctx.Err() == nil {
-		c, changed := e.watch()
+		c, changed := e.catalog.Watch()
 		for _, m := range c.All() {
 			if kept[m.UUID] {
 				continue
@@ -207,50 +207,7 @@ func (e *Engine) propose(ctx context.Context, c Command) error {
 }
 
 // Catalog is every mapping as it is here now.
-func (e *Engine) Catalog() *Catalog {
-	c, _ := e.watch()
-	return c
-}
-
-func (e *Engine) watch() (*Catalog, <-chan struct{}) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.catalog, e.changed
-}
-
-func (e *Engine) publish(c *Catalog) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if c == e.catalog {
-		return
-	}
-	e.catalog = c
-	close(e.changed)
-	e.changed = make(chan struct{})
-}
-
-// machine is the catalog as fold drives it.
-type machine struct{ e *Engine }
-
-func (m machine) Apply(at time.Time, position commitlog.Position, command []byte) ([]byte, error) {
-	next, result, err := Apply(m.e.Catalog(), at, position, command)
-	if err != nil {
-		return nil, err
-	}
-	m.e.publish(next)
-	return result, nil
-}
-
-func (m machine) Snapshot() (encode func() []byte) { return m.e.Catalog().Encode }
-
-func (m machine) Restore(snapshot []byte) error {
-	c, err := DecodeCatalog(snapshot)
-	if err != nil {
-		return err
-	}
-	m.e.publish(c)
-	return nil
-}
+func (e *Engine) Catalog() *Catalog { return e.catalog.Now() }
 
 // Check says whether an ARN names a stream, or a consumer of one, that is there, and of which kind. Invalid, worded for the customer, when it does not.
 func (e *Engine) Check(ctx context.Context, source string) (Kind, error) {

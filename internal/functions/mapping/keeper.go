@@ -23,7 +23,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer k.turn.End()
 	defer k.stop(ctx)
 	for ctx.Err() == nil {
-		c, changed := e.watch()
+		c, changed := e.catalog.Watch()
 		m := c.mappings[k.uuid]
 		if m == nil {
 			return
