@@ -13,14 +13,12 @@ import (
 // Provisioned and on-demand throughput are kept and told, and not enforced.
 // Differs from AWS: LocalSecondaryIndexes, VectorIndexes, SSESpecification, WarmThroughput, ResourcePolicy and global tables are refused by name.
 func (a *API) createTable(c *edge.Call, in *shapes.CreateTableInput) (*shapes.CreateTableOutput, error) {
-	for _, option := range []given{
+	if err := refuse([]absent{
 		{"LocalSecondaryIndexes", len(in.LocalSecondaryIndexes) > 0}, {"VectorIndexes", len(in.VectorIndexes) > 0}, {"WarmThroughput", in.WarmThroughput != nil},
 		{"ResourcePolicy", in.ResourcePolicy != nil}, {"GlobalTableSourceArn", in.GlobalTableSourceArn != nil},
 		{"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != nil},
-	} {
-		if option.is {
-			return nil, notYet(option.name)
-		}
+	}); err != nil {
+		return nil, err
 	}
 	if err := refuseSSE(in.SSESpecification); err != nil {
 		return nil, err

@@ -147,6 +147,22 @@ func valueField(v value.Value) map[string]any {
 
 func invalid(format string, args ...any) error { return fault.New(fault.Invalid, format, args...) }
 
+// absent is an option that this version does not have, and whether a request has it.
+type absent struct {
+	name string
+	is   bool
+}
+
+// refuse refuses the first option that a request has.
+func refuse(options []absent) error {
+	for _, option := range options {
+		if option.is {
+			return notYet(option.name)
+		}
+	}
+	return nil
+}
+
 // notYet refuses an option by name.
 func notYet(option string) error {
 	return fault.New(fault.Unsupported, "%s is not supported by this version of Weir.", option)

@@ -51,6 +51,9 @@ var streamOperations = map[string]func(*API, *edge.Call) error{
 // Supported says whether this version serves an operation of DynamoDB's model.
 func Supported(operation string) bool { return operations[operation] != nil }
 
+// StreamsSupported says whether this version serves an operation of DynamoDB Streams' model.
+func StreamsSupported(operation string) bool { return streamOperations[operation] != nil }
+
 // Serve answers one call of DynamoDB.
 func (a *API) Serve(c *edge.Call) { a.serve(c, operations, shapes.Service) }
 

@@ -14,14 +14,12 @@ import (
 // A new index is filled in pieces of 500 items between the writes of others: a small table's is ACTIVE in milliseconds.
 // Differs from AWS: SSESpecification, WarmThroughput, vector indexes and replicas are refused by name.
 func (a *API) updateTable(c *edge.Call, in *shapes.UpdateTableInput) (*shapes.UpdateTableOutput, error) {
-	for _, option := range []given{
+	if err := refuse([]absent{
 		{"ReplicaUpdates", len(in.ReplicaUpdates) > 0}, {"MultiRegionConsistency", in.MultiRegionConsistency != nil}, {"GlobalTableWitnessUpdates", len(in.GlobalTableWitnessUpdates) > 0},
 		{"WarmThroughput", in.WarmThroughput != nil}, {"GlobalTableSettingsReplicationMode", in.GlobalTableSettingsReplicationMode != nil},
 		{"DisassociationProtectionEnabled", in.DisassociationProtectionEnabled != nil}, {"VectorIndexUpdates", len(in.VectorIndexUpdates) > 0},
-	} {
-		if option.is {
-			return nil, notYet(option.name)
-		}
+	}); err != nil {
+		return nil, err
 	}
 	if err := refuseSSE(in.SSESpecification); err != nil {
 		return nil, err
