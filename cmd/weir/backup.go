@@ -357,7 +357,7 @@ func (c *restoreCommand) Run(ctx context.Context, t *terminal) error {
 				fmt.Fprintln(t.out, f.Text)
 			}
 		}
-		fmt.Fprintf(t.out, "%s is sound: %s, %s\n", c.To, counted(out.Report.Streams, "stream"), counted(int(out.Report.Checked.Records), "record"))
+		fmt.Fprintf(t.out, "%s is sound: %s, %s\n", c.To, counted(out.Report.Streams, "stream"), counted(int(out.Report.Records), "record"))
 	}
 	return nil
 }

@@ -144,7 +144,8 @@ func (c *doctorCommand) print(t *terminal, r doctorReport) {
 	for _, f := range r.Notes {
 		fmt.Fprintln(t.out, t.paint(dim, "note  "), f.Text)
 	}
-	fmt.Fprintf(t.out, "%s: %s, %s, %s in %s checked\n", r.Data, counted(r.Streams, "stream"), counted(r.Logs, "log"), counted(int(r.Checked.Records), "record"), sizeText(float64(r.Checked.Bytes)))
+	fmt.Fprintf(t.out, "%s: %s, %s, %s and %s in %s checked\n", r.Data, counted(r.Streams, "stream"), counted(r.Logs, "log"), counted(int(r.Records), "record"), counted(int(r.Commands), "command"),
+		sizeText(float64(r.Checked.Bytes)))
 	if r.Beside != (doctor.Beside{}) {
 		fmt.Fprintf(t.out, "beside the logs: %s, %s of %s checked\n", counted(r.Beside.Snapshots, "snapshot"), counted(r.Beside.Files, "file"), sizeText(float64(r.Beside.Bytes)))
 	}

@@ -9,23 +9,18 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/weir-stream/weir/internal/auth"
-	"github.com/weir-stream/weir/internal/auth/secretfile"
 	"github.com/weir-stream/weir/internal/beside"
 	"github.com/weir-stream/weir/internal/catalog"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/datadir"
-	"github.com/weir-stream/weir/internal/envelope"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/record"
@@ -73,7 +68,9 @@ type Report struct {
 	Streams  int             `json:"streams"`
 	Logs     int             `json:"logs"`
 	Checked  disklog.Checked `json:"checked"`
-	Beside   Beside          `json:"beside"` // of tables, objects and functions
+	Records  int64           `json:"records"`  // of Checked.Records those of streams
+	Commands int64           `json:"commands"` // and those of the control log, of tables, objects, functions and what else the server remembers
+	Beside   Beside          `json:"beside"`   // of tables, objects and functions
 	// ControlUntil is the time of the last control command that could be read.
 	ControlUntil time.Time `json:"controlUntil,omitzero"`
 }
@@ -132,6 +129,13 @@ func Examine(ctx context.Context, o Options) (_ *Examination, err error) {
 	}
 	x.compare()
 	x.others()
+	for id, records := range x.Report.Checked.ByLog {
+		if id.Group == 0 || tables.IsLog(id) {
+			x.Report.Commands += records
+		} else {
+			x.Report.Records += records
+		}
+	}
 	x.Report.Logs, x.Report.Streams = len(x.image.Logs()), x.state.Len()
 	x.Report.Sound = len(x.Report.Findings) == 0
 	return x, nil
@@ -297,58 +301,4 @@ func (x *Examination) compare() {
 			}
 		}
 	}
-}
-
-// missingMasters notes the streams whose records cannot be opened with the master keys that are here. They may be elsewhere: the configuration says where, and the server tells.
-func (x *Examination) missingMasters(here []string) {
-	for stream := range x.state.All() {
-		var missing []string
-		for _, k := range stream.DataKeys {
-			if !slices.Contains(here, k.Master) && !slices.Contains(missing, k.Master) {
-				missing = append(missing, k.Master)
-			}
-		}
-		if len(missing) > 0 {
-			x.say(Finding{Kind: disklog.MasterKeyElsewhere, Stream: stream.Name, Account: stream.Account, Region: stream.Region, Text: fmt.Sprintf(
-				"stream %s (account %s, %s): records are sealed under master key %s, which is not in %s: they can be read only with it",
-				stream.Name, stream.Account, stream.Region, strings.Join(missing, ", "), datadir.MasterKeys)}, true)
-		}
-	}
-}
-
-// others looks at the files beside the logs.
-func (x *Examination) others() {
-	bad := func(file string, err error, why string) {
-		x.say(Finding{Kind: disklog.FileDamaged, File: file, Text: fmt.Sprintf("%s: %v", file, err)}, false)
-		x.put = append(x.put, aside{file, why})
-	}
-	if err := auth.Check(x.options.FS); err != nil {
-		bad(datadir.Keys, err, "no client is known until weir keys create makes a key")
-	}
-	masters, err := envelope.Check(x.options.FS, datadir.MasterKeys)
-	if err != nil { // it is not put aside: without it encrypted records are lost
-		x.say(Finding{Kind: disklog.FileDamaged, File: datadir.MasterKeys, Text: fmt.Sprintf("%s: %v; put your copy of it back", datadir.MasterKeys, err)}, false)
-	} else {
-		x.missingMasters(masters)
-	}
-	secret, err := secretfile.Read(x.options.FS, datadir.Secret, datadir.SecretBytes)
-	if err == nil && len(secret) != datadir.SecretBytes {
-		err = fault.New(fault.Corrupt, "%d bytes instead of %d", len(secret), datadir.SecretBytes)
-	}
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		bad(datadir.Secret, err, "the next start makes another; iterators that are out are refused, and clients get new ones")
-	}
-	for _, dir := range []string{datadir.Control, datadir.Pins} {
-		names, err := x.options.FS.List(dir)
-		if err != nil {
-			continue
-		}
-		for _, name := range names {
-			if dir == datadir.Pins || path.Ext(name) == ".bad" || name == "snapshot.tmp" {
-				file := path.Join(dir, name)
-				x.say(Finding{Kind: disklog.Orphan, File: file, Text: file + " counts for nothing"}, true)
-			}
-		}
-	}
-	slices.SortStableFunc(x.Report.Findings, func(a, b Finding) int { return cmp.Compare(a.File, b.File) })
 }

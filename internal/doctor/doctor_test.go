@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/doctor"
 	"github.com/weir-stream/weir/internal/fault"
@@ -53,6 +54,7 @@ func TestFilesBesideTheLogs(t *testing.T) {
 		{"master-keys.json", "{", "put your copy of it back", true, true},
 		{"control/snapshot-0000000000000005", "nonsense", "control/snapshot-0000000000000005", true, false},
 		{"control/snapshot-0000000000000005.bad", "put aside", "counts for nothing", false, true},
+		{"pins/backup", "not a directory here", "was held for a backup when the server ended; the next start removes it", false, true},
 		{"log/segment-0000000000000077", "of a crash", "counts for nothing", false, true},
 		{"log/something", "of somebody else", "left alone", false, true},
 	} {
@@ -103,5 +105,30 @@ func TestWhatIsNoDamage(t *testing.T) {
 	x.Close()
 	if _, err := doctor.Examine(t.Context(), doctor.Options{FS: vfs.NewMem()}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("nothing: %v", err)
+	}
+}
+
+// Records are those of streams; what other logs hold is counted apart.
+func TestWhatIsCounted(t *testing.T) {
+	_, fs := directory(t)
+	store, err := disklog.Open(disklog.Options{FS: fs, Dir: "log", Clock: clock.Real})
+	must(t, err)
+	for id, records := range map[commitlog.ID]int{{Group: 9, Member: 1}: 3, {Member: 2}: 2} {
+		must(t, store.Create(t.Context(), id, commitlog.Config{}))
+		log, err := store.Open(t.Context(), id)
+		must(t, err)
+		var b batch.Batch
+		for range records {
+			b.Append(1, nil, []byte("x"))
+		}
+		_, err = log.Append(t.Context(), &b)
+		must(t, err)
+	}
+	must(t, store.Close())
+	x, err := doctor.Examine(t.Context(), doctor.Options{FS: fs})
+	must(t, err)
+	defer x.Close()
+	if r := x.Report; r.Records != 3 || r.Commands != 2 || r.Checked.Records != 5 {
+		t.Errorf("%d records, %d commands, %+v", r.Records, r.Commands, r.Checked)
 	}
 }

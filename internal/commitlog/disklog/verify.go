@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/segment"
 	"github.com/weir-stream/weir/internal/fault"
@@ -16,7 +17,15 @@ type Checked struct {
 	Files   int
 	Bytes   int64
 	Batches int64
-	Records int64
+	Records int64                  // of all logs; what a record is, whoever wrote a log knows
+	ByLog   map[commitlog.ID]int64 `json:"-"` // Records, of each log that has some
+}
+
+// count adds the records of a batch.
+func (c *Checked) count(id commitlog.ID, records int) {
+	c.Batches++
+	c.Records += int64(records)
+	c.ByLog[id] += int64(records)
 }
 
 // progressEvery is how many bytes are checked between two words about it.
@@ -27,7 +36,7 @@ const progressEvery = 4 << 20
 //
 // Batches that no log wants any more are checked too: their damage is a note, but it says that the device is failing.
 func (im *Image) Verify(ctx context.Context, progress func(bytes int64)) (Checked, error) {
-	var c Checked
+	c := Checked{ByLog: map[commitlog.ID]int64{}}
 	said := int64(0)
 	tell := func() {
 		if progress != nil && c.Bytes-said >= progressEvery {
@@ -70,8 +79,7 @@ func (im *Image) verifyAppend(journal uint64, at int, f journalFrame, c *Checked
 	if err == nil {
 		err = batch.Check(f.payload)
 	}
-	c.Batches++
-	c.Records += int64(info.Records)
+	c.count(f.log, int(info.Records))
 	if err != nil {
 		im.found(Finding{Kind: JournalDamaged, File: journalName(journal), At: int64(at), Log: f.log, Text: fmt.Sprintf("%s: log %s: block at byte %d: %v", journalName(journal), f.log, at, err)})
 	}
@@ -155,8 +163,7 @@ func (im *Image) verifyExtent(ctx context.Context, seg *segmentFile, row segment
 				im.found(Finding{Kind: MarksDamaged, File: seg.name(), At: row.MarksOffset, Log: row.Log, Text: fmt.Sprintf("%s: log %s: a mark says position %d at byte %d, where %d stands", seg.name(), row.Log, m.Position, at, info.Base)})
 			}
 		}
-		c.Batches++
-		c.Records += int64(info.Records)
+		c.count(row.Log, int(info.Records))
 		c.Bytes += int64(len(raw))
 		tell()
 	}
