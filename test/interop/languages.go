@@ -107,6 +107,8 @@ var languages = []language{
 		},
 	},
 	mixed,
+	oldPython,
+	cli2,
 	flink,
 	objectsPeer,
 }

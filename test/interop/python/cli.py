@@ -32,7 +32,7 @@ def life(endpoint, stream):
 
 
 os.environ["AWS_ACCESS_KEY_ID"] = "200000000002"
-check("AWS CLI over HTTP", life, HTTP, "cli-http")
+check("AWS CLI over HTTP", life, HTTP, f"cli-{VERSION}-http")
 os.environ["AWS_CA_BUNDLE"] = CA
-check("AWS CLI over TLS", life, HTTPS, "cli-tls")
+check("AWS CLI over TLS", life, HTTPS, f"cli-{VERSION}-tls")
 row(CLIENT, VERSION, "puts, gets and lists, over HTTP and TLS", "2 records", "2 records")

@@ -8,7 +8,7 @@ import sys
 
 from weir_check import equal
 
-AWS = pathlib.Path(sys.executable).with_name("aws")
+AWS = os.environ.get("WEIR_AWS") or pathlib.Path(sys.executable).with_name("aws")
 os.environ.update(AWS_SECRET_ACCESS_KEY="any", AWS_DEFAULT_REGION="us-east-1", AWS_DEFAULT_OUTPUT="json",
                   AWS_EC2_METADATA_DISABLED="true", AWS_PAGER="", AWS_CONFIG_FILE=os.devnull,
                   AWS_SHARED_CREDENTIALS_FILE=os.devnull)
