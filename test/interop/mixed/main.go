@@ -10,6 +10,7 @@
 //	R time shard key data number  a record, with its sequence and subsequence number
 //	E time shard                  the shard has ended, and that is checkpointed
 //	S time shard                  it is asked to give the shard up, and checkpoints
+//	X time shard                  a checkpoint was refused: its lease was not its own any more
 //	L time shard                  it has lost the lease of the shard
 //
 // Read proof.go, then worker.go.

@@ -84,23 +84,23 @@ func (p *processor) ProcessRecords(ctx context.Context, batch consumer.Batch) er
 	if err := p.out.say(lines...); err != nil {
 		return err
 	}
-	return unlessLost(batch.Checkpoint.Checkpoint(ctx))
+	return p.unlessLost(batch.Checkpoint.Checkpoint(ctx))
 }
 
 func (p *processor) LeaseLost(context.Context) { _ = p.say("L") } // who reads it is gone if it cannot be said
 
 func (p *processor) ShardEnded(ctx context.Context, c consumer.Checkpointer) error {
-	return errors.Join(p.say("E"), unlessLost(c.Checkpoint(ctx))) // said before the checkpoint, behind which children may begin
+	return errors.Join(p.say("E"), p.unlessLost(c.Checkpoint(ctx))) // said before the checkpoint, behind which children may begin
 }
 
 func (p *processor) ShutdownRequested(ctx context.Context, c consumer.Checkpointer) error {
-	return errors.Join(p.say("S"), unlessLost(c.Checkpoint(ctx)))
+	return errors.Join(p.say("S"), p.unlessLost(c.Checkpoint(ctx)))
 }
 
 // unlessLost passes over that another worker has the lease by now, which reads again what was not checkpointed.
-func unlessLost(err error) error {
+func (p *processor) unlessLost(err error) error {
 	if errors.Is(err, consumer.ErrLeaseLost) {
-		return nil
+		return p.say("X")
 	}
 	return err
 }

@@ -36,6 +36,7 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
  * R time shard key data number  a record, with its sequence and subsequence number
  * E time shard                  the shard has ended, and that is checkpointed
  * S time shard                  it is asked to give the shard up, and checkpoints
+ * X time shard                  a checkpoint was refused: its lease was not its own any more
  * L time shard                  it has lost the lease of the shard
  * </pre>
  *
@@ -162,7 +163,7 @@ public final class Worker {
             try {
                 checkpoint.set();
             } catch (software.amazon.kinesis.exceptions.ShutdownException lost) {
-                // Another worker has the lease by now, and will read again what was not checkpointed.
+                say("X"); // another worker has the lease by now, and will read again what was not checkpointed
             } catch (Exception problem) {
                 System.err.println("checkpoint of " + shard + ": " + problem);
                 throw new IllegalStateException(problem); // the library tries again
