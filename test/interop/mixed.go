@@ -11,7 +11,8 @@ import (
 
 // mixed is the Kinesis Client Library 3.5 for Java and the package consumer in one application.
 var mixed = language{
-	name: "mixed",
+	name:    "mixed",
+	clients: []string{"KCL for Java with package consumer, polling", "KCL for Java with package consumer, fan-out"},
 	install: func(ctx context.Context, p place) error {
 		return errors.Join(
 			output(ctx, filepath.Join(p.source, "kcl"), "mvn", "-B", "-q", "-Pkcl3", "-Dmaven.repo.local="+filepath.Join(p.cache, "m2"), "-Dinterop.target="+filepath.Join(p.cache, "kcl3"), "compile"),

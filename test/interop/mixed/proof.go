@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -23,7 +24,11 @@ const (
 	shards   = 8
 	reshards = 12
 	keys     = 40
+	total    = 3000 // records of each key, whatever happens how fast
 )
+
+// version is that of the Java side, on the page of compatibility.
+const version = "amazon-kinesis-client 3.5.1"
 
 // patience is for workers to agree: a leader in Java balances every third of its rounds, which are 8 s apart.
 const patience = 150 * time.Second
@@ -36,8 +41,10 @@ func prove(classpath string) error {
 	}
 	failed := false
 	for _, s := range []*scenario{
-		{name: "mixed-java", title: "KCL 3.5 for Java first, then consumer in Go, polling: one table", mode: "polling", javaFirst: true},
-		{name: "mixed-go", title: "consumer in Go first, then KCL 3.5 for Java, fan-out: one table", mode: "fan-out"},
+		{name: "mixed-java", title: "KCL 3.5 for Java first, then consumer in Go, polling: one table", mode: "polling", javaFirst: true,
+			what: "two workers in Java and two in Go share one lease table that Java made: one leader, one balance, checkpoints of each other"},
+		{name: "mixed-go", title: "consumer in Go first, then KCL 3.5 for Java, fan-out: one table", mode: "fan-out",
+			what: "two workers in Go and two in Java share one lease table that Go made"},
 	} {
 		if only := os.Getenv("WEIR_MIXED"); only != "" && !strings.Contains(s.name, only) {
 			continue
@@ -49,6 +56,8 @@ func prove(classpath string) error {
 			continue
 		}
 		fmt.Printf("# %s: %s\nok %s\n", s.title, counted, s.title)
+		fmt.Printf("= %s | %s | %s | %d records of %d keys | every one, in order of its key | the leader and a worker of the other kind killed, and replaced; a reshard from %d to %d shards; shards handed over both ways\n",
+			"KCL for Java with package consumer, "+s.mode, version, s.what, total*keys, keys, shards, reshards)
 	}
 	if failed {
 		return fmt.Errorf("logs are in %s", dir)
@@ -62,6 +71,7 @@ type scenario struct {
 	name, title string
 	mode        string
 	javaFirst   bool
+	what        string // for the page
 	app         *application
 	each        atomic.Int64 // records of every key that were put
 }
@@ -165,7 +175,7 @@ func (s *scenario) run(ctx context.Context, classpath, dir string) (counted stri
 		return "", err
 	}
 	ended = nil
-	want := int(s.each.Load()) * keys
+	const want = total * keys
 	if err := s.until(ctx, "every record is seen", func() (bool, error) { return s.app.seen() == want, nil }); err != nil {
 		return "", fmt.Errorf("%w: %d of %d", err, s.app.seen(), want)
 	}
@@ -175,6 +185,9 @@ func (s *scenario) run(ctx context.Context, classpath, dir string) (counted stri
 	}
 	verified, err := s.verify(ctx)
 	if err != nil {
+		return "", err
+	}
+	if err := s.until(ctx, "metrics of both kinds are there", func() (bool, error) { return s.metrics(ctx) }); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("amazon-kinesis-client 3.5.1 and consumer, %s; %s; shards by worker %v; killed -9: %v, of which the first led, and their shards and the children of a reshard from %d to %d were processed %s later; then %s led; "+
@@ -189,11 +202,12 @@ func (s *scenario) until(ctx context.Context, what string, condition func() (boo
 	return nil
 }
 
-// put puts one record of each key again and again.
+// put puts one record of each key again and again, ten times a second, and what is left of the total at once when the story is told.
 func (s *scenario) put(ctx context.Context) error {
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	told := ctx.Done()
+	for s.each.Load() < total {
 		var entries []types.PutRecordsRequestEntry
 		for k := range keys {
 			entries = append(entries, types.PutRecordsRequestEntry{PartitionKey: aws.String("key-" + strconv.Itoa(k)), Data: []byte(strconv.FormatInt(s.each.Load(), 10))})
@@ -207,11 +221,11 @@ func (s *scenario) put(ctx context.Context) error {
 		}
 		s.each.Add(1)
 		select {
-		case <-ctx.Done():
-			return nil
+		case <-told:
 		case <-tick.C:
 		}
 	}
+	return nil
 }
 
 func (s *scenario) active(ctx context.Context) error {
@@ -257,6 +271,26 @@ func (s *scenario) all(ctx context.Context, killed []string) (bool, error) {
 		}
 	}
 	return len(out.Shards) == reshards, nil
+}
+
+// metrics says whether workers of both kinds have reported how many leases they had, as the same metric.
+func (s *scenario) metrics(ctx context.Context) (bool, error) {
+	kinds := map[string]bool{}
+	pages := cloudwatch.NewListMetricsPaginator(s.cloudwatch, &cloudwatch.ListMetricsInput{Namespace: &s.name, MetricName: aws.String("CurrentLeases")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, metric := range page.Metrics {
+			for _, d := range metric.Dimensions {
+				if _, kind, ok := strings.Cut(*d.Value, "-"); ok && *d.Name == "WorkerIdentifier" {
+					kinds[kind] = true
+				}
+			}
+		}
+	}
+	return kinds["go"] && kinds["java"], nil
 }
 
 // handoffs counts shards that a worker of one kind gave up when asked, and one of the other took on.
@@ -326,12 +360,11 @@ func (s *scenario) verify(ctx context.Context) (counted string, err error) {
 			}
 		}
 	}
-	each := int(s.each.Load())
 	for k := range keys {
-		if n := next["key-"+strconv.Itoa(k)]; n != each {
-			err = errors.Join(err, fmt.Errorf("key-%d: %d of %d records seen", k, n, each))
+		if n := next["key-"+strconv.Itoa(k)]; n != total {
+			err = errors.Join(err, fmt.Errorf("key-%d: %d of %d records seen", k, n, total))
 		}
 	}
 	return fmt.Sprintf("sent %d records of %d keys, received each, in order, with no gap (%d in Java, %d in Go), %d again, %d checkpoints refused; %d shards, %d of them to their end",
-		each*keys, keys, byKind[".java"], byKind[".go"], again, refused, len(began), len(ended)), err
+		total*keys, keys, byKind[".java"], byKind[".go"], again, refused, len(began), len(ended)), err
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weir-stream/weir/client/report"
 	"github.com/weir-stream/weir/consumer"
 )
 
@@ -17,12 +18,17 @@ import (
 func work(application, name, mode string) error {
 	c := newClients()
 	out := &printer{to: bufio.NewWriter(os.Stdout)}
+	notice := func(err error) { fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), " WARN ", err) }
+	metrics, err := report.New(report.Options{API: c.cloudwatch, Namespace: application, Every: 2 * time.Second, Notice: notice})
+	if err != nil {
+		return err
+	}
 	worker, err := consumer.New(consumer.Options{
 		Application: application, Stream: application, Worker: name, Kinesis: c.kinesis, DynamoDB: c.dynamo, FanOut: mode == "fan-out",
 		Factory:          func(shard string) (consumer.Processor, error) { return &processor{out: out, shard: shard}, nil },
 		IdleBetweenReads: 250 * time.Millisecond, ParentPoll: time.Second, Failover: 4 * time.Second, ShardSync: 5 * time.Second, LeaseCleanup: 10 * time.Second,
 		LeaderLease: 10 * time.Second, LeaderHeartbeat: 2 * time.Second, WorkerMetricsEvery: 3 * time.Second,
-		Notice: func(err error) { fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), " WARN ", err) },
+		Notice: notice, Metrics: metrics,
 		Events: func(e consumer.Event) {
 			fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), e.Kind, e.Shard, e.Detail)
 		},
@@ -44,7 +50,7 @@ func work(application, name, mode string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	return errors.Join(worker.Shutdown(ctx), <-ended)
+	return errors.Join(worker.Shutdown(ctx), <-ended, metrics.Close(ctx))
 }
 
 // printer writes whole groups of lines, at once: a worker that is killed has printed what it has checkpointed.
