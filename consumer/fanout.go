@@ -62,6 +62,7 @@ type subscriber struct {
 	origin origin
 
 	stream *kinesis.SubscribeToShardEventStream // nil: a subscription is to be had
+	cancel context.CancelFunc                   // ends it
 	last   time.Time                            // when the last one began
 }
 
@@ -75,9 +76,14 @@ func (s *subscriber) next(ctx context.Context) (fetched, error) {
 			return fetched{}, err
 		}
 	}
+	timer := s.w.options.Clock.NewTimer(eventTimeout)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return fetched{}, ctx.Err()
+	case <-timer.C():
+		s.close()
+		return fetched{}, fmt.Errorf("subscription to %s: nothing for %s", s.shard, eventTimeout)
 	case event, open := <-s.stream.Events():
 		if !open {
 			err := s.stream.Err()
@@ -118,8 +124,13 @@ func (s *subscriber) subscribe(ctx context.Context) error {
 	if !at.IsZero() {
 		from.Timestamp = aws.Time(at)
 	}
+	// The context is the subscription's for as long as it lives; without an answer it ends.
+	ctx, s.cancel = context.WithCancel(ctx)
+	impatient := time.AfterFunc(eventTimeout, s.cancel)
+	defer impatient.Stop()
 	out, err := s.w.options.Kinesis.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{ConsumerARN: aws.String(s.w.consumer), ShardId: aws.String(s.shard), StartingPosition: from})
 	if err != nil {
+		s.cancel()
 		return fmt.Errorf("subscribe to %s: %w", s.shard, gone(err))
 	}
 	s.stream = out.GetStream()
@@ -129,6 +140,7 @@ func (s *subscriber) subscribe(ctx context.Context) error {
 func (s *subscriber) close() {
 	if s.stream != nil {
 		_ = s.stream.Close() // there is nothing to lose
+		s.cancel()
 		s.stream = nil
 	}
 }

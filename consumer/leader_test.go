@@ -81,6 +81,7 @@ func TestLeadersLock(t *testing.T) {
 func TestSlowHandoff(t *testing.T) {
 	t.Parallel()
 	w := begin(t, 2)
+	w.failover = quick
 	options := w.options("a", func(shard string) (consumer.Processor, error) {
 		r := &recorder{w, "a", shard}
 		return &scripted{recorder: r, process: func(ctx context.Context, batch consumer.Batch) error {

@@ -68,6 +68,7 @@ func numbered(key string, from, to int) (records []record.UserRecord) {
 func TestInsideAggregate(t *testing.T) {
 	t.Parallel()
 	w := begin(t, 1)
+	w.failover = quick
 	w.aggregate(numbered("k", 0, 10)...)
 	w.aggregate(numbered("k", 10, 20)...)
 	w.next["k"] = 20
@@ -310,6 +311,7 @@ func (f *frozen) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o
 func TestPausedWorker(t *testing.T) {
 	t.Parallel()
 	w := begin(t, 1)
+	w.failover = quick
 	db := &frozen{Client: w.dynamo, thawed: make(chan struct{})}
 	close(db.thawed)
 	inside, resume := make(chan struct{}), make(chan struct{})

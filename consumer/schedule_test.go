@@ -25,6 +25,7 @@ func TestRandomSchedule(t *testing.T) {
 	})
 	r := rand.New(rand.NewPCG(uint64(seed), 0))
 	w := begin(t, 2)
+	w.failover = quick
 	var workers []*runner
 	killed := map[string]bool{}
 	started := 0

@@ -40,7 +40,7 @@ func (o *origin) resolve(now time.Time) (kind types.ShardIteratorType, sequence 
 	switch {
 	case o.reached != "":
 		return types.ShardIteratorTypeAfterSequenceNumber, o.reached, time.Time{}
-	case o.from.SequenceNumber == TrimHorizon:
+	case o.from.SequenceNumber == TrimHorizon, o.from.SequenceNumber == AtTimestamp && o.time.IsZero(): // a lease of another worker, with a time that this one was not told
 		return types.ShardIteratorTypeTrimHorizon, "", time.Time{}
 	case o.from.SequenceNumber == AtTimestamp:
 		return types.ShardIteratorTypeAtTimestamp, "", o.time

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/weir-stream/weir/internal/clock"
 )
 
 // Worker takes part in an application: it has leases, processes their shards, and may be the leader that gives leases to workers.
@@ -42,6 +44,7 @@ func New(options Options) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consumer: %w", err)
 	}
+	options.DynamoDB, options.Kinesis = timedDynamo{options.DynamoDB}, timedKinesis{options.Kinesis}
 	t := &table{db: options.DynamoDB, name: options.Application, worker: options.Worker, clock: options.Clock}
 	return &Worker{
 		options: options, table: t, lock: &lock{table: t, lease: options.LeaderLease},
@@ -69,15 +72,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	if stopped, err := w.start(ctx); stopped || err != nil {
 		return err
 	}
+	w.report(ctx)                            // before this worker may lead, or it would find nobody to give leases to
 	working, rest := context.WithCancel(ctx) // until the worker stops taking anything on
 	defer rest()
 	var loops, beats sync.WaitGroup
+	loops.Go(func() {
+		for clock.Sleep(working, w.options.Clock, w.options.WorkerMetricsEvery) == nil {
+			w.report(working)
+		}
+	})
 	for _, l := range []struct {
 		every time.Duration
 		kick  <-chan struct{}
 		f     func(context.Context)
 	}{
-		{w.options.WorkerMetricsEvery, nil, w.report},
 		{w.options.AssignEvery / 2, w.look, func(working context.Context) { w.discover(ctx, working) }},
 		{w.options.LeaderHeartbeat, nil, w.campaign},
 		{w.options.AssignEvery, w.kick, w.lead},

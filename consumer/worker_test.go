@@ -46,6 +46,7 @@ func TestTwoWorkers(t *testing.T) {
 func TestKilledWorker(t *testing.T) {
 	t.Parallel()
 	w := begin(t, 4)
+	w.failover = quick
 	a := w.start(w.options("a", w.record("a")))
 	w.eventually("a leads", func() bool { return attribute(safeItem(w, "Leader"), "ownerName") == "a" })
 	w.start(w.options("b", w.record("b")))

@@ -91,6 +91,8 @@ type world struct {
 	kinesis kinesisClient
 	dynamo  *dynamodb.Client
 	name    string // of the stream and the application
+	// failover is for how long leases live. Long, so that a busy machine costs none; quick, in tests that wait for it.
+	failover time.Duration
 
 	mu    sync.Mutex // guards everything below
 	lines []line
@@ -119,7 +121,7 @@ func begin(t *testing.T, shards int32) *world {
 	})
 	endpoint, client := aws.String("http://"+shared.Addr()), &http.Client{Transport: whole{}}
 	w := &world{
-		t: t, ctx: ctx, name: "orders", next: map[string]int{},
+		t: t, ctx: ctx, name: "orders", failover: 3 * time.Second, next: map[string]int{},
 		kinesis: kinesisClient{kinesis.New(kinesis.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: credentials, HTTPClient: client})},
 		dynamo:  dynamodb.New(dynamodb.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: credentials, HTTPClient: client}),
 	}
@@ -186,12 +188,15 @@ func (w *world) put(keys, n int) {
 	}
 }
 
-// options are those of a worker that is quick. Leases live for 1.2 s: a busy machine stalls for less.
+// quick is failover in tests that wait for it.
+const quick = 1200 * time.Millisecond
+
+// options are those of a worker that is quick in everything but losing its leases.
 func (w *world) options(worker string, factory consumer.Factory) consumer.Options {
 	return consumer.Options{
 		Application: w.name, Stream: w.name, Worker: worker, Factory: factory, Kinesis: w.kinesis, DynamoDB: w.dynamo,
 		IdleBetweenReads: 20 * time.Millisecond, TaskBackoff: 5 * time.Millisecond, ParentPoll: 50 * time.Millisecond,
-		Failover: 1200 * time.Millisecond, AssignEvery: 150 * time.Millisecond, ShardSync: 200 * time.Millisecond, LeaseCleanup: 100 * time.Millisecond,
+		Failover: w.failover, AssignEvery: 150 * time.Millisecond, ShardSync: 200 * time.Millisecond, LeaseCleanup: 100 * time.Millisecond,
 		GracefulHandoff: 5 * time.Second, WorkerMetricsEvery: 500 * time.Millisecond, LeaderLease: time.Second, LeaderHeartbeat: 150 * time.Millisecond,
 		Notice: func(err error) { w.say("%s notices: %v", worker, err) },
 		Events: func(e consumer.Event) { w.say("%s: %s %s %s", worker, e.Kind, e.Shard, e.Detail) },
