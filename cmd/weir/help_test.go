@@ -110,7 +110,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},
 		{[]string{"demo", "tolls", "--ch"}, "--check"},
-		{[]string{"nothing", ""}, "audit backup bench completion config demo dev doctor env gen help init keys ls put reshard restore serve status tail version"},
+		{[]string{"nothing", ""}, "agent audit backup bench completion config demo dev doctor env gen help init keys ls put reshard restore serve status tail version"},
 	} {
 		stdout, _, code := weir(t, nil, "", append([]string{"__complete", "--"}, row.words...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); got != row.want || code != exitOK {
