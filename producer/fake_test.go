@@ -98,7 +98,11 @@ func (f *fake) merge(i int) {
 func (f *fake) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
 	f.mu.Lock()
 	call := len(f.requests)
-	f.requests = append(f.requests, in.Records)
+	kept := slices.Clone(in.Records)
+	for i := range kept {
+		kept[i].Data = slices.Clone(kept[i].Data)
+	}
+	f.requests = append(f.requests, kept)
 	f.mu.Unlock()
 	if f.before != nil {
 		if err := f.before(call, in); err != nil {

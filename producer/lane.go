@@ -45,6 +45,7 @@ type entry struct {
 	lane    *lane
 	futures []*Future          // by sub-sequence, at least one
 	packed  *record.Aggregator // holds futures; nil for one that goes as it is
+	data    *[]byte            // what packed makes, while it is sent
 	bytes   int                // of data and key
 	ready   instant            // when it joined the queue
 	oldest  instant            // arrival of the future that came first

@@ -15,7 +15,8 @@ import (
 )
 
 // API is the part of the SDK's client that is used; a *kinesis.Client is one. Connections, certificates, endpoint, region and credentials are its own.
-// Calls ask it to leave retries to the Producer.
+// Calls ask it to leave retries
+// to the Producer. It must not keep the Data of records beyond a call.
 type API interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
 	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)

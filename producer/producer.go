@@ -91,6 +91,7 @@ type Producer struct {
 	turn        atomic.Uint32 // which lane is asked first
 	connections atomic.Int64  // in use
 	streams     sync.Map      // of *stream by name
+	latest      atomic.Pointer[stream]
 	epoch       atomic.Pointer[epoch]
 	unsent      atomic.Int64 // ended as Closed, certainly not in the stream
 	unknown     atomic.Int64 // ended as Closed, perhaps in the stream
@@ -206,7 +207,11 @@ func (p *Producer) check(r *UserRecord) (record.HashKey, error) {
 
 // stream is the stream of a name; the first to ask for it starts its pump.
 func (p *Producer) stream(name string) (*stream, error) {
+	if s := p.latest.Load(); s != nil && s.name == name {
+		return s, nil
+	}
 	if s, ok := p.streams.Load(name); ok {
+		p.latest.Store(s.(*stream))
 		return s.(*stream), nil
 	}
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,9 @@ func (s *stream) send(entries []*entry, began instant) {
 	}
 	cancel()
 	s.p.disconnect()
+	for _, e := range entries {
+		e.answered()
+	}
 	ended := s.p.now()
 	if err == nil && len(out.Records) != len(entries) {
 		err = &smithy.GenericAPIError{Code: "Record Count Mismatch", Message: fmt.Sprintf("%d records were sent and %d answered", len(entries), len(out.Records)), Fault: smithy.FaultServer}
@@ -87,10 +91,24 @@ func (e *entry) wire() types.PutRecordsRequestEntry {
 		}
 		return types.PutRecordsRequestEntry{Data: data, PartitionKey: &f.key, ExplicitHashKey: hash}
 	}
-	put, _ := e.packed.Finish()
-	aggregators.Put(e.packed)
-	e.packed = nil
-	return types.PutRecordsRequestEntry{Data: put.Data, PartitionKey: packedKey, ExplicitHashKey: hash}
+	e.data, _ = buffers.Get().(*[]byte)
+	if e.data == nil {
+		e.data = new([]byte)
+	}
+	*e.data = e.packed.AppendTo((*e.data)[:0])
+	e.discard()
+	return types.PutRecordsRequestEntry{Data: *e.data, PartitionKey: packedKey, ExplicitHashKey: hash}
+}
+
+// buffers are for the data of packed entries, from the making of a request to its answer.
+var buffers sync.Pool // of *[]byte
+
+// answered gives an entry's buffer back.
+func (e *entry) answered() {
+	if e.data != nil {
+		buffers.Put(e.data)
+		e.data = nil
+	}
 }
 
 // landed is an entry that some shard has taken.

@@ -3,6 +3,7 @@ package record
 import (
 	"crypto/md5"
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 )
 
@@ -50,10 +51,62 @@ type Aggregator struct {
 
 	first            UserRecord
 	count            int
-	tables           [2][]byte // encoded partition keys, explicit hash keys
-	partitionKeys    map[string]uint64
-	explicitHashKeys map[string]uint64
+	partitionKeys    keyTable
+	explicitHashKeys keyTable
 	records          []byte // encoded
+}
+
+// keyTable is one of the two tables of an aggregate: each key once, by number. It is a hash table of its own because a map took half of what adding a record costs.
+//
+//	slots[h], slots[h+1], …  1 + the number of a key whose hash begins at h; 0 is free. At least half are free.
+type keyTable struct {
+	keys    []string
+	slots   []uint32 // a power of two, or none
+	encoded []byte
+}
+
+// keySeed is of this process: where keys lie in a table shows nowhere outside.
+var keySeed = maphash.MakeSeed()
+
+// find is the number of a key, or of the next new one, and where to put it.
+func (t *keyTable) find(key string) (number uint64, slot uint64, known bool) {
+	if len(t.slots) < 2*(len(t.keys)+1) {
+		t.grow()
+	}
+	mask := uint64(len(t.slots) - 1)
+	for slot = maphash.String(keySeed, key) & mask; ; slot = (slot + 1) & mask {
+		switch at := t.slots[slot]; {
+		case at == 0:
+			return uint64(len(t.keys)), slot, false
+		case t.keys[at-1] == key:
+			return uint64(at - 1), slot, true
+		}
+	}
+}
+
+// put adds a key that find did not know, at the slot that it gave.
+func (t *keyTable) put(field int, key string, slot uint64) {
+	t.keys = append(t.keys, key)
+	t.slots[slot] = uint32(len(t.keys))
+	t.encoded = appendBytesField(t.encoded, field, key)
+}
+
+func (t *keyTable) grow() {
+	t.slots = make([]uint32, max(64, 2*len(t.slots)))
+	mask := uint64(len(t.slots) - 1)
+	for i, key := range t.keys {
+		slot := maphash.String(keySeed, key) & mask
+		for t.slots[slot] != 0 {
+			slot = (slot + 1) & mask
+		}
+		t.slots[slot] = uint32(i + 1)
+	}
+}
+
+func (t *keyTable) reset() {
+	clear(t.keys) // they hold on to a customer's memory
+	clear(t.slots)
+	t.keys, t.encoded = t.keys[:0], t.encoded[:0]
 }
 
 // Len is how many records are inside.
@@ -64,7 +117,7 @@ func (a *Aggregator) Size() int {
 	if a.count == 0 {
 		return 0
 	}
-	return aggregateOverhead + len(a.tables[0]) + len(a.tables[1]) + len(a.records)
+	return aggregateOverhead + len(a.partitionKeys.encoded) + len(a.explicitHashKeys.encoded) + len(a.records)
 }
 
 // Add takes a record in, copying its data, or says false when it would grow past MaxBytes: Finish, then Add again.
@@ -76,17 +129,12 @@ func (a *Aggregator) AddRecord(r *UserRecord) bool {
 	if most <= 0 {
 		most = AggregateBytesDefault
 	}
-	keyIndex, keyKnown := a.partitionKeys[r.PartitionKey]
-	if !keyKnown {
-		keyIndex = uint64(len(a.partitionKeys))
-	}
+	keyIndex, keySlot, keyKnown := a.partitionKeys.find(r.PartitionKey)
 	explicit := r.ExplicitHashKey != ""
-	var hashIndex uint64
+	var hashIndex, hashSlot uint64
 	hashKnown := true
 	if explicit {
-		if hashIndex, hashKnown = a.explicitHashKeys[r.ExplicitHashKey]; !hashKnown {
-			hashIndex = uint64(len(a.explicitHashKeys))
-		}
+		hashIndex, hashSlot, hashKnown = a.explicitHashKeys.find(r.ExplicitHashKey)
 	}
 
 	body := 1 + uvarintSize(keyIndex) + bytesFieldSize(len(r.Data))
@@ -107,16 +155,11 @@ func (a *Aggregator) AddRecord(r *UserRecord) bool {
 		return false
 	}
 
-	if a.partitionKeys == nil {
-		a.partitionKeys, a.explicitHashKeys = map[string]uint64{}, map[string]uint64{}
-	}
 	if !keyKnown {
-		a.partitionKeys[r.PartitionKey] = keyIndex
-		a.tables[0] = appendBytesField(a.tables[0], partitionKeyTable, r.PartitionKey)
+		a.partitionKeys.put(partitionKeyTable, r.PartitionKey, keySlot)
 	}
 	if !hashKnown {
-		a.explicitHashKeys[r.ExplicitHashKey] = hashIndex
-		a.tables[1] = appendBytesField(a.tables[1], explicitHashKeyTable, r.ExplicitHashKey)
+		a.explicitHashKeys.put(explicitHashKeyTable, r.ExplicitHashKey, hashSlot)
 	}
 	dst := binary.AppendUvarint(append(a.records, aggregatedRecords<<3|wireBytes), uint64(body))
 	dst = appendVarintField(dst, recordPartitionKey, keyIndex)
@@ -169,22 +212,28 @@ func (a *Aggregator) Finish() (put UserRecord, ok bool) {
 }
 
 // data is the whole aggregate.
-func (a *Aggregator) data() []byte {
-	data := make([]byte, 0, a.Size())
-	data = append(data, aggregateMagic...)
-	data = append(data, a.tables[0]...)
-	data = append(data, a.tables[1]...)
-	data = append(data, a.records...)
-	sum := md5.Sum(data[len(aggregateMagic):])
-	return append(data, sum[:]...)
+func (a *Aggregator) data() []byte { return a.AppendTo(make([]byte, 0, a.Size())) }
+
+// AppendTo appends the data of one aggregate, as Finish would give it for more than one record, and leaves what is inside.
+func (a *Aggregator) AppendTo(dst []byte) []byte {
+	if a.count == 0 {
+		return dst
+	}
+	dst = append(dst, aggregateMagic...)
+	start := len(dst)
+	dst = append(dst, a.partitionKeys.encoded...)
+	dst = append(dst, a.explicitHashKeys.encoded...)
+	dst = append(dst, a.records...)
+	sum := md5.Sum(dst[start:])
+	return append(dst, sum[:]...)
 }
 
 // Reset empties the Aggregator without giving anything. What it has grown to it keeps for the next records.
 func (a *Aggregator) Reset() {
-	clear(a.partitionKeys)
-	clear(a.explicitHashKeys)
+	a.partitionKeys.reset()
+	a.explicitHashKeys.reset()
 	a.first, a.count = UserRecord{}, 0
-	a.tables[0], a.tables[1], a.records = a.tables[0][:0], a.tables[1][:0], a.records[:0]
+	a.records = a.records[:0]
 }
 
 // Aggregate is the data of one aggregate that holds all of records, however large and however many; nil for none.
