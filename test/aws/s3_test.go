@@ -134,7 +134,7 @@ func everyPeer(t *testing.T, script s3script.Script) {
 		t.Run(over.name, func(t *testing.T) {
 			t.Parallel()
 			o := shared.s3Client(t, over, "us-east-1")
-			follow(t, o.ctx, script, s3script.Peer{Name: "Weir", Client: o.Client, HTTP: o.http, Differs: s3script.Weir})
+			follow(o.ctx, t, script, s3script.Peer{Name: "Weir", Client: o.Client, HTTP: o.http, Differs: s3script.Weir})
 		})
 	}
 	t.Run("gofakes3", func(t *testing.T) {
@@ -147,11 +147,11 @@ func everyPeer(t *testing.T, script s3script.Script) {
 			})})
 		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 		t.Cleanup(cancel)
-		follow(t, ctx, script, s3script.Peer{Name: "gofakes3", Client: client, HTTP: peer.Client(), Differs: s3script.Gofakes3})
+		follow(ctx, t, script, s3script.Peer{Name: "gofakes3", Client: client, HTTP: peer.Client(), Differs: s3script.Gofakes3})
 	})
 }
 
-func follow(t *testing.T, ctx context.Context, script s3script.Script, peer s3script.Peer) {
+func follow(ctx context.Context, t *testing.T, script s3script.Script, peer s3script.Peer) {
 	t.Helper()
 	for _, complaint := range script.Run(ctx, peer) {
 		t.Errorf("%s: %s", peer.Name, complaint)
