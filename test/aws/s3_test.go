@@ -134,7 +134,7 @@ func everyPeer(t *testing.T, script s3script.Script) {
 		t.Run(over.name, func(t *testing.T) {
 			t.Parallel()
 			o := shared.s3Client(t, over, "us-east-1")
-			follow(o.ctx, t, script, s3script.Peer{Name: "Weir", Client: o.Client, HTTP: o.http, Differs: s3script.Weir})
+			follow(o.ctx, t, script, s3script.Peer{Name: "Weir", Client: o.Client, HTTP: o.http})
 		})
 	}
 	t.Run("gofakes3", func(t *testing.T) {

@@ -1,10 +1,5 @@
 package objects
 
-// Weir is what Weir does otherwise.
-var Weir = []Difference{
-	{"Multipart", map[string]string{"k--: checksum": ""}, "gives an object no checksum whose upload asked for none", "Checking object integrity: CRC64NVME, as of an object that is put"},
-}
-
 // Gofakes3 is what gofakes3 1.2.0 does otherwise. Of AWS's pages each names the one by which it should not.
 var Gofakes3 = []Difference{
 	{"Buckets", map[string]string{"head": "", "its location": "in "}, "knows no regions", "API_HeadBucket, API_GetBucketLocation"},

@@ -43,7 +43,7 @@ func TestListsNameScripts(t *testing.T) {
 		}
 		names[script.Name] = true
 	}
-	for _, list := range [][]Difference{Weir, Gofakes3, Versitygw} {
+	for _, list := range [][]Difference{Gofakes3, Versitygw} {
 		for _, d := range list {
 			if !names[d.Script] || len(d.Answers) == 0 || d.Does == "" || d.Page == "" {
 				t.Errorf("%+v", d)

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
 	"net/http"
 	"strconv"
@@ -15,7 +16,8 @@ const partsMax = 10_000
 // createMultipartUpload begins an upload in parts.
 //
 // Source: API_CreateMultipartUpload (read 2026-11). Shown by: TestMultipart in test/aws.
-// Differs from AWS: without a checksum algorithm the object will have no checksum.
+// Checksum: an upload that names no algorithm makes an object with a CRC64NVME over all of it, as S3 does ("Checking object integrity").
+// Differs from AWS: none known.
 func (q *call) createMultipartUpload() error {
 	if _, err := q.findBucket(); err != nil {
 		return err
@@ -123,15 +125,10 @@ func (q *call) uploadPart() error {
 		return invalidRequest("Checksum Type mismatch occurred, expected checksum Type: " + strings.ToLower(string(u.Algorithm)) +
 			", actual checksum Type: " + strings.ToLower(string(claim.algorithm)))
 	}
-	content, checksum, err := q.receive(u.Algorithm, "")
+	content, checksum, err := q.receive(partAlgorithm(u), "")
 	if err != nil {
 		return err
 	}
-	return q.putPart(number, u, content, checksum)
-}
-
-// putPart names a part whose bytes are durable, and answers with its header.
-func (q *call) putPart(number int, u *store.Upload, content *store.Content, checksum store.Checksum) error {
 	part := content.Segment
 	part.Number, part.ETag, part.Checksum = number, content.MD5, checksum.Value
 	if _, err := q.api.store.PutContent(q.Ctx, content, store.PutPart{Account: q.Account, Bucket: q.bucket, Key: q.key, Upload: u.ID, Part: part}); err != nil {
@@ -139,11 +136,14 @@ func (q *call) putPart(number int, u *store.Upload, content *store.Content, chec
 	}
 	h := q.Writer.Header()
 	h["Etag"] = []string{quoted(part.ETag)}
-	if checksum.Algorithm != "" {
-		h[checksumHeader(checksum.Algorithm)] = []string{checksum.Value}
+	if said := cmp.Or(u.Algorithm, claim.algorithm); said != "" {
+		h[checksumHeader(said)] = []string{content.Sums[said]}
 	}
 	return q.nothing(http.StatusOK)
 }
+
+// partAlgorithm is what the checksum of a part is kept in: the upload's algorithm, or else what the object's checksum will be made of.
+func partAlgorithm(u *store.Upload) store.Algorithm { return cmp.Or(u.Algorithm, store.CRC64NVME) }
 
 // uploadPartCopy makes a part of an object, or of a range of it.
 //
@@ -184,13 +184,13 @@ func (q *call) uploadPartCopy() error {
 		return invalidRequest("The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	r.Range(offset, length)
-	content, err := q.api.store.Write(q.Ctx, r, store.WriteOptions{Size: length, Algorithms: []store.Algorithm{u.Algorithm}})
+	content, err := q.api.store.Write(q.Ctx, r, store.WriteOptions{Size: length, Algorithms: []store.Algorithm{partAlgorithm(u)}})
 	if err != nil {
 		return err
 	}
 	checksum := store.Checksum{Algorithm: u.Algorithm, Value: content.Sums[u.Algorithm]}
 	part := content.Segment
-	part.Number, part.ETag, part.Checksum = number, content.MD5, checksum.Value
+	part.Number, part.ETag, part.Checksum = number, content.MD5, content.Sums[partAlgorithm(u)]
 	done, err := q.api.store.PutContent(q.Ctx, content, store.PutPart{Account: q.Account, Bucket: q.bucket, Key: q.key, Upload: u.ID, Part: part})
 	if err != nil {
 		return err
@@ -217,9 +217,17 @@ func (q *call) completeMultipartUpload() error {
 	if err != nil {
 		return err
 	}
-	command := store.CompleteUpload{Account: q.Account, Bucket: q.bucket, Key: q.key, Upload: q.query.Get("uploadId"), Condition: condition}
+	command := store.CompleteUpload{Account: q.Account, Bucket: q.bucket, Key: q.key, Upload: q.query.Get("uploadId"), Condition: condition, Otherwise: store.CRC64NVME}
+	heard := store.Algorithms
+	var u *store.Upload
+	if b := q.api.store.State().Bucket(q.bucket); b != nil {
+		u = b.Upload(q.key, command.Upload)
+	}
+	if u != nil && u.Algorithm == "" {
+		heard = []store.Algorithm{store.CRC64NVME} // what was said of parts in others was checked when they came, and is not kept
+	}
 	for i := range e.Children {
-		part, err := readPart(&e.Children[i])
+		part, err := readPart(&e.Children[i], heard)
 		if err != nil {
 			return err
 		}
@@ -228,21 +236,13 @@ func (q *call) completeMultipartUpload() error {
 	if n := len(command.Parts); n == 0 || n > partsMax {
 		return errMalformed
 	}
-	for _, a := range store.Algorithms {
+	for _, a := range heard {
 		if value := q.header.Get(checksumHeader(a)); value != "" {
 			command.Checksum = value
 		}
 	}
-	if b := q.api.store.State().Bucket(q.bucket); b != nil {
-		if u := b.Upload(q.key, command.Upload); u != nil {
-			asked := strings.ToUpper(q.header.Get("X-Amz-Checksum-Type"))
-			if asked != "" && asked != checksumType(u.Composite) {
-				return invalidRequest("The upload was created using the " + checksumType(u.Composite) + " checksum mode. The complete request must use the same checksum mode.")
-			}
-			if u.Algorithm == "" {
-				command.Checksum = "" // none will be computed; the parts' own were checked
-			}
-		}
+	if asked := strings.ToUpper(q.header.Get("X-Amz-Checksum-Type")); u != nil && asked != "" && asked != checksumType(u.Composite) {
+		return invalidRequest("The upload was created using the " + checksumType(u.Composite) + " checksum mode. The complete request must use the same checksum mode.")
 	}
 	if text := q.header.Get("X-Amz-Mp-Object-Size"); text != "" {
 		size, err := strconv.ParseInt(text, 10, 64)
@@ -283,7 +283,8 @@ func (q *call) completeDocument() (*element, error) {
 	return e, e.only("Part")
 }
 
-func readPart(e *element) (part store.CompletePart, err error) {
+// readPart reads a part of the list, and of what is said of its checksums those in the algorithms heard.
+func readPart(e *element, heard []store.Algorithm) (part store.CompletePart, err error) {
 	if err := e.only("PartNumber", "ETag", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"); err != nil {
 		return part, err
 	}
@@ -291,7 +292,7 @@ func readPart(e *element) (part store.CompletePart, err error) {
 		return part, errMalformed
 	}
 	part.ETag = unquoted(e.text("ETag"))
-	for _, a := range store.Algorithms {
+	for _, a := range heard {
 		if value := e.text("Checksum" + string(a)); value != "" {
 			part.Checksum = value
 		}

@@ -105,6 +105,9 @@ func (q CompleteUpload) assemble(u *Upload) (*Object, error) {
 	if o.ETag, whole = etagOf(o.Segments); !whole {
 		return nil, errPart
 	}
+	if u.Algorithm == "" && q.Otherwise != "" {
+		o.Checksum, _ = checksumOf(q.Otherwise, false, o.Segments) // a part that came before version 2 has none in it, and then neither has the object
+	}
 	if u.Algorithm != "" {
 		if o.Checksum, whole = checksumOf(u.Algorithm, u.Composite, o.Segments); !whole {
 			return nil, refuse("InvalidRequest", "The upload was created using a "+string(u.Algorithm)+" checksum. The complete request must include the checksum for each part.")

@@ -105,3 +105,53 @@ func FuzzSnapshot(f *testing.F) {
 		}
 	})
 }
+
+// An upload without an algorithm makes an object with the checksum that the command names, if its parts have one each; version 1 named none.
+func TestChecksumOfAnUploadThatNamedNone(t *testing.T) {
+	digest := func(body string) string {
+		d := newDigests([]Algorithm{CRC64NVME})
+		d.add([]byte(body))
+		return d.sums()[CRC64NVME]
+	}
+	complete := CompleteUpload{Account: account, Bucket: "b", Key: "k", Upload: "u", Parts: []CompletePart{{Number: 1, ETag: hexMD5}}, Otherwise: CRC64NVME}
+	encoded := func(c Command) []byte {
+		b, err := commands.Encode(c.kind(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	second := encoded(complete)
+	complete.Otherwise = ""
+	first := bytes.Replace(encoded(complete), []byte("CompleteUpload.2"), []byte("CompleteUpload.1"), 1)
+	for _, row := range []struct {
+		name     string
+		checksum string // of the part
+		command  []byte
+		want     Checksum
+	}{
+		{"version 2", digest("x"), second, Checksum{Algorithm: CRC64NVME, Value: digest("x")}},
+		{"version 2, of a part from before", "", second, Checksum{}},
+		{"version 1", digest("x"), first, Checksum{}},
+	} {
+		s := Empty()
+		for i, command := range [][]byte{
+			encoded(CreateBucket{Account: account, Bucket: "b", Max: 1}), encoded(CreateUpload{Account: account, Bucket: "b", Key: "k", Upload: "u"}),
+			encoded(PutPart{Account: account, Bucket: "b", Key: "k", Upload: "u", Part: Segment{Number: 1, File: 4, Size: 1, ETag: hexMD5, Checksum: row.checksum}}), row.command,
+		} {
+			next, result, _, _, err := apply(s, start, int64(i), command)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := decodeResult(result); err != nil {
+				t.Fatalf("%s: %v", command, err)
+			}
+			s = next
+		}
+		if got := s.Bucket("b").Object("k").Checksum; got != row.want {
+			t.Errorf("%s: %+v, want %+v", row.name, got, row.want)
+		}
+	}
+}
+
+const hexMD5 = "9dd4e461268c8034f5c8564e155c67a6" // of x

@@ -123,14 +123,16 @@ type PutPart struct {
 
 // CompleteUpload makes an object of parts. Their files become the object's; no byte moves.
 type CompleteUpload struct {
-	Account   string         `json:"account"`
-	Bucket    string         `json:"bucket"`
-	Key       string         `json:"key"`
-	Upload    string         `json:"upload"`
-	Parts     []CompletePart `json:"parts"`
-	Checksum  string         `json:"checksum,omitempty"` // what the object's must be; empty asks nothing
-	Size      *int64         `json:"size,omitempty"`     // what the object's must be
-	Condition Condition      `json:"condition,omitzero"`
+	Account  string         `json:"account"`
+	Bucket   string         `json:"bucket"`
+	Key      string         `json:"key"`
+	Upload   string         `json:"upload"`
+	Parts    []CompletePart `json:"parts"`
+	Checksum string         `json:"checksum,omitempty"` // what the object's must be; empty asks nothing
+	Size     *int64         `json:"size,omitempty"`     // what the object's must be
+	// Otherwise is the algorithm of the object's checksum when its upload has none: every part has one in it. Version 1 did not know it, and gave none.
+	Otherwise Algorithm `json:"otherwise,omitempty"`
+	Condition Condition `json:"condition,omitzero"`
 }
 
 // CompletePart names a part by number and what it must be.
@@ -164,7 +166,7 @@ func (SetObjectTags) kind() string  { return "SetObjectTags.1" }
 func (DeleteObjects) kind() string  { return "DeleteObjects.1" }
 func (CreateUpload) kind() string   { return "CreateUpload.1" }
 func (PutPart) kind() string        { return "PutPart.1" }
-func (CompleteUpload) kind() string { return "CompleteUpload.1" }
+func (CompleteUpload) kind() string { return "CompleteUpload.2" }
 func (AbortUploads) kind() string   { return "AbortUploads.1" }
 
 // known is every command that this version understands.
@@ -179,6 +181,7 @@ var known = commands.Set[Command]{
 	DeleteObjects{}.kind():  commands.As[DeleteObjects, Command],
 	CreateUpload{}.kind():   commands.As[CreateUpload, Command],
 	PutPart{}.kind():        commands.As[PutPart, Command],
+	"CompleteUpload.1":      commands.As[CompleteUpload, Command],
 	CompleteUpload{}.kind(): commands.As[CompleteUpload, Command],
 	AbortUploads{}.kind():   commands.As[AbortUploads, Command],
 }

@@ -66,7 +66,7 @@ type Segment struct {
 	Size     int64     `json:"size"`
 	CRC      uint32    `json:"crc"`                // CRC-32C of the bytes, checked when they are read whole
 	ETag     string    `json:"etag,omitempty"`     // MD5 of a part's bytes in hexadecimal
-	Checksum string    `json:"checksum,omitempty"` // of a part, in its upload's algorithm
+	Checksum string    `json:"checksum,omitempty"` // of a part, in its upload's algorithm, or else in CRC64NVME
 	Modified time.Time `json:"modified,omitzero"`  // of a part
 }
 
