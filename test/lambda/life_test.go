@@ -147,6 +147,9 @@ func TestRefusedOptions(t *testing.T) {
 		"key": {func(in *sdk.CreateFunctionInput) {
 			in.KMSKeyArn = aws.String("arn:aws:kms:us-east-1:123456789012:key/x")
 		}, invalid, "KMSKeyArn"},
+		"dual stack": {func(in *sdk.CreateFunctionInput) {
+			in.VpcConfig = &types.VpcConfig{Ipv6AllowedForDualStack: aws.Bool(true)}
+		}, invalid, "Ipv6AllowedForDualStack"},
 		"tracing": {func(in *sdk.CreateFunctionInput) {
 			in.TracingConfig = &types.TracingConfig{Mode: types.TracingModeActive}
 		}, invalid, "TracingConfig"},

@@ -262,6 +262,41 @@ func TestMappingRefusals(t *testing.T) {
 			in.ScalingConfig = &types.ScalingConfig{MaximumConcurrency: aws.Int32(2)}
 		}, invalid, "ScalingConfig is not supported by this version of Weir."},
 		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.KMSKeyArn = aws.String("arn:aws:kms:us-east-1:123456789012:key/k")
+		}, invalid, "KMSKeyArn is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.MetricsConfig = &types.EventSourceMappingMetricsConfig{Metrics: []types.EventSourceMappingMetric{types.EventSourceMappingMetricEventCount}}
+		}, invalid, "MetricsConfig is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.ProvisionedPollerConfig = &types.ProvisionedPollerConfig{MaximumPollers: aws.Int32(2)}
+		}, invalid, "ProvisionedPollerConfig is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.LoggingConfig = &types.EventSourceMappingLoggingConfig{SystemLogLevel: types.EventSourceMappingSystemLogLevelDebug}
+		}, invalid, "LoggingConfig is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) { in.Topics = []string{"topic"} }, invalid, "Topics is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) { in.Queues = []string{"q"} }, invalid, "Queues is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.SourceAccessConfigurations = []types.SourceAccessConfiguration{{Type: types.SourceAccessTypeBasicAuth, URI: aws.String("arn:aws:secretsmanager:us-east-1:123456789012:secret:s")}}
+		}, invalid, "SourceAccessConfigurations is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.SelfManagedEventSource = &types.SelfManagedEventSource{Endpoints: map[string][]string{"KAFKA_BOOTSTRAP_SERVERS": {"h:9092"}}}
+		}, invalid, "SelfManagedEventSource is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.SelfManagedKafkaEventSourceConfig = &types.SelfManagedKafkaEventSourceConfig{ConsumerGroupId: aws.String("g")}
+		}, invalid, "SelfManagedKafkaEventSourceConfig is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.AmazonManagedKafkaEventSourceConfig = &types.AmazonManagedKafkaEventSourceConfig{ConsumerGroupId: aws.String("g")}
+		}, invalid, "AmazonManagedKafkaEventSourceConfig is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.DocumentDBEventSourceConfig = &types.DocumentDBEventSourceConfig{DatabaseName: aws.String("d")}
+		}, invalid, "DocumentDBEventSourceConfig is not supported"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.DestinationConfig = &types.DestinationConfig{OnSuccess: &types.OnSuccess{Destination: aws.String("arn:aws:s3:::b")}}
+		}, invalid, "Unsupported DestinationConfig parameter"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
+			in.FunctionName = aws.String("arn:aws:lambda:us-east-1:000000000001:function:f")
+		}, invalid, "another account"},
+		{func(in *sdk.CreateEventSourceMappingInput) {
 			in.EventSourceArn = aws.String(strings.Replace(stream, s.account, "000000000001", 1))
 		}, invalid, "another account or region"},
 	} {

@@ -79,6 +79,8 @@ func (o options) refuse(name string) error {
 	switch {
 	case o.vpc != nil && len(o.vpc.SubnetIds)+len(o.vpc.SecurityGroupIds) > 0:
 		return unsupported("VpcConfig")
+	case o.vpc != nil && deref(o.vpc.Ipv6AllowedForDualStack):
+		return unsupported("VpcConfig with Ipv6AllowedForDualStack")
 	case o.deadLetter != nil && deref(o.deadLetter.TargetArn) != "":
 		return unsupported("DeadLetterConfig: queues and topics")
 	case deref(o.kmsKey) != "":
