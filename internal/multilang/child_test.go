@@ -20,11 +20,16 @@ import (
 const childMode = "WEIR_MULTILANG_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if mode := os.Getenv(childMode); mode != "" {
+	mode := os.Getenv(childMode)
+	if file, ok := strings.CutPrefix(mode, "record:"); ok {
+		record(file)
+		return
+	}
+	if mode != "" {
 		behave(mode)
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(serve(m))
 }
 
 // behave is a record processor. It prints what it gets on standard error, and answers as a processor of the KCL does, unless its mode says otherwise.
@@ -39,7 +44,7 @@ func behave(mode string) {
 			}
 			os.Exit(0)
 		}
-		if len(line) < 500 {
+		if len(line) < 10_000 {
 			fmt.Fprint(os.Stderr, "got ", line)
 		}
 		var m map[string]any

@@ -38,6 +38,9 @@ type Options struct {
 	Clock clock.Clock
 }
 
+// ErrProcessor is what Run ends with when a record processor has failed. It has been said.
+var ErrProcessor = errors.New("a record processor failed")
+
 // Waits between rounds. A round that went well for restartForgets is forgotten.
 const (
 	restartFirst   = time.Second
@@ -79,11 +82,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	for {
 		began := d.options.Clock.Now()
 		err := d.serve(ctx)
-		var failed failure
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !d.options.Restart || !errors.As(err, &failed) {
+		if !d.options.Restart || !errors.Is(err, ErrProcessor) {
 			return err
 		}
 		if d.options.Clock.Now().Sub(began) > restartForgets {
@@ -104,8 +106,7 @@ func (d *Daemon) worker(r *round) consumer.Options {
 	o.Kinesis, o.DynamoDB, o.Metrics, o.Clock = d.options.Kinesis, d.options.DynamoDB, d.options.Metrics, d.options.Clock
 	o.Factory = func(shard string) (consumer.Processor, error) { return &processor{round: r, shard: shard}, nil }
 	o.Notice = func(err error) {
-		var failed failure
-		if !errors.As(err, &failed) { // which is said once, when it happens
+		if !errors.Is(err, ErrProcessor) { // which is said once, when it happens
 			d.options.Say("", err.Error())
 		}
 	}

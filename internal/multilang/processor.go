@@ -40,6 +40,9 @@ type failure struct {
 // Unwrap is what happened.
 func (f failure) Unwrap() error { return f.error }
 
+// Is says that it is an ErrProcessor.
+func (f failure) Is(target error) bool { return target == ErrProcessor }
+
 // Error is the shard and what happened.
 func (f failure) Error() string { return f.shard + ": " + f.error.Error() }
 

@@ -240,6 +240,9 @@ func TestMisbehaviour(t *testing.T) {
 			go func() { result <- tr.ProcessRecords(tr.ctx, batch(&checks{})) }()
 			var err error
 			tr.wait(`got {"action":"processRecords"`)
+			if strings.HasSuffix(row.mode, "hang with children") {
+				tr.wait(": child ")
+			}
 			eventually(t, "the call ends", func() bool {
 				if row.timers > 0 && tr.clock.Waiting() >= row.timers {
 					tr.clock.Advance(time.Second)
@@ -270,6 +273,7 @@ func TestMisbehaviour(t *testing.T) {
 				t.Error("the child is left")
 			}
 			if strings.Contains(row.mode, "with children") {
+				tr.wait(": child ")
 				eventually(t, "the child's child is gone", func() bool { return !alive(t, tr.said.all()) })
 			}
 			if row.mode == "processRecords:hang" && !tr.said.has("the processor has been at processRecords for") {

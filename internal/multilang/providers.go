@@ -98,6 +98,11 @@ func parseProviders(list string) ([]Provider, error) {
 	if len(all) == 0 {
 		return nil, errors.New("it names no provider")
 	}
+	for _, p := range all {
+		if p.Kind == ProviderAnonymous && len(all) > 1 {
+			return nil, errors.New("AnonymousCredentialsProvider is among others: requests are signed, or they are not")
+		}
+	}
 	return all, nil
 }
 

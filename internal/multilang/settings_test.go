@@ -253,7 +253,7 @@ func TestProviders(t *testing.T) {
 	for _, list := range []string{
 		"", "StsAssumeRoleCredentialsProvider", "StsAssumeRoleCredentialsProvider|arn:r", "StsAssumeRoleCredentialsProvider|arn:r|s|colour=x",
 		"StsAssumeRoleCredentialsProvider|arn:r|s|externalId", "StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=x", "DefaultCredentialsProvider|x",
-		"ProfileCredentialsProvider|a|b", "PropertiesFileCredentialsProvider|/etc/keys", "StaticCredentialsProvider|a|b", "ProcessCredentialsProvider",
+		"ProfileCredentialsProvider|a|b", "AnonymousCredentialsProvider,DefaultCredentialsProvider", "PropertiesFileCredentialsProvider|/etc/keys", "StaticCredentialsProvider|a|b", "ProcessCredentialsProvider",
 	} {
 		if got, err := parseProviders(list); err == nil {
 			t.Errorf("%q: %+v", list, got)
