@@ -32,7 +32,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	stdout, _, code = weir(t, nil, "", base...)
-	for _, text := range []string{"ok", "1st start of", "any key is believed", "durability sync", "limits off", "free of", " ago, ", "STREAM", "orders", "ACTIVE"} {
+	for _, text := range []string{"ok", "1st start of", "any key is believed", "durability sync", "limits off", "functions ", "free of", " ago, ", "STREAM", "orders", "ACTIVE"} {
 		if !strings.Contains(stdout, text) {
 			t.Errorf("%q is not in\n%s", text, stdout)
 		}

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -377,5 +379,40 @@ func TestBeyondLooking(t *testing.T) {
 	p.Forget(f.Key)
 	if left, err := os.ReadDir(p.options.Groups.(*tree).dir); err != nil || slices.ContainsFunc(left, os.DirEntry.IsDir) {
 		t.Errorf("groups are left: %v, %v", left, err)
+	}
+}
+
+// lost is groups that were taken away while the server runs: all of them, or the limits of those that are there.
+type lost struct{ limits bool }
+
+func (l lost) Make(int) (Group, error) {
+	if l.limits {
+		return l, nil
+	}
+	return nil, fault.New(fault.Unavailable, "memory.max is gone")
+}
+func (l lost) Enter(*exec.Cmd) (func(), error) { return func() {}, nil }
+func (l lost) PeakMB() int                     { return 0 }
+func (l lost) OutOfMemory() bool               { return false }
+func (l lost) Kill()                           {}
+func (l lost) Remove() error                   { return nil }
+func (l lost) Close() error                    { return nil }
+
+// A function runs when its group cannot be made any more, or bounds nothing any more, and its memory is looked at as without groups.
+func TestLostGroups(t *testing.T) {
+	for _, limits := range []bool{false, true} {
+		var log bytes.Buffer
+		p := newPool(t, func(o *Options) { o.Groups, o.Logger = lost{limits}, slog.New(slog.NewTextHandler(&log, nil)) })
+		if out := invoke(t, p, function(t, "echo"), "id", `{}`); out.FunctionError != "" || out.MemoryMB > 128 {
+			t.Errorf("%v: %+v %s", limits, out, out.Payload)
+		}
+		f := function(t, "eat")
+		f.MemoryMB = 128
+		if out := invoke(t, p, f, "id", `{}`); !strings.Contains(string(out.Payload), outOfMemory) {
+			t.Errorf("%v: %s", limits, out.Payload)
+		}
+		if said := strings.Contains(log.String(), "without a control group"); said == limits {
+			t.Errorf("%v: the log has %q", limits, log.String())
+		}
 	}
 }

@@ -19,12 +19,12 @@ const (
 )
 
 // launchArgs is what Launch is told.
-func launchArgs(o *Options, _ *Function) []string {
-	grouped := "alone"
-	if o.Groups != nil {
-		grouped = inGroup
+func launchArgs(o *Options, grouped bool) []string {
+	counted := "alone"
+	if grouped {
+		counted = inGroup
 	}
-	return []string{strconv.Itoa(o.UID), strconv.Itoa(o.GID), strconv.Itoa(os.Getpid()), grouped}
+	return []string{strconv.Itoa(o.UID), strconv.Itoa(o.GID), strconv.Itoa(os.Getpid()), counted}
 }
 
 // inGroup tells Launch that a control group counts processes.

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-func launchArgs(*Options, *Function) []string { return nil }
+func launchArgs(*Options, bool) []string { return nil }
 
 // Launch is for Linux: elsewhere functions run as remote ones.
 func Launch([]string) error {

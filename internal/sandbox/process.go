@@ -99,24 +99,24 @@ func logStream(at time.Time, version, address string) string {
 // launch starts the command through the launcher, which sets its limits.
 func (p *process) launch(command []string) error {
 	o := p.options
-	args := append(append([]string(nil), o.Launcher[1:]...), launchArgs(o, p.f)...)
+	p.makeGroup()
+	args := append(append([]string(nil), o.Launcher[1:]...), launchArgs(o, p.group != nil)...)
 	p.cmd = exec.Command(o.Launcher[0], append(append(args, "--"), command...)...)
 	p.cmd.Dir = p.f.Code
 	p.cmd.Env = p.environment()
 	own(p.cmd, o)
-	if o.UID != 0 {
-		if err := os.Chown(p.scratch, o.UID, o.GID); err != nil {
-			return err
+	reader, writer, err := os.Pipe()
+	if err == nil {
+		p.cmd.Stdout, p.cmd.Stderr = writer, writer
+		if err = p.begin(); err != nil {
+			writer.Close()
+			reader.Close()
 		}
 	}
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return err
+	if err != nil && p.group != nil {
+		err = errors.Join(err, p.group.Remove())
 	}
-	p.cmd.Stdout, p.cmd.Stderr = writer, writer
-	if err := p.begin(); err != nil {
-		writer.Close()
-		reader.Close()
+	if err != nil {
 		return err
 	}
 	p.marker, p.reader = writer, reader
@@ -127,25 +127,35 @@ func (p *process) launch(command []string) error {
 	return nil
 }
 
-// begin starts the command, in a control group where there are some.
-func (p *process) begin() error {
+// makeGroup makes the control group where there are some. They can be taken away while a server runs, from whoever was not given them for good: that is no reason for functions to stop.
+func (p *process) makeGroup() {
 	if p.options.Groups == nil {
-		return p.cmd.Start()
+		return
 	}
 	group, err := p.options.Groups.Make(p.f.MemoryMB)
 	if err != nil {
-		return err
-	}
-	entered, err := group.Enter(p.cmd)
-	if err == nil {
-		err = p.cmd.Start()
-		entered()
-	}
-	if err != nil {
-		return errors.Join(err, group.Remove())
+		p.options.Logger.Warn("a function runs without a control group: its memory is looked at ten times a second", "function", p.f.Name, "account", p.f.Account, "err", err)
+		return
 	}
 	p.group = group
-	return nil
+}
+
+// begin starts the command, in its control group if it has one.
+func (p *process) begin() error {
+	if p.options.UID != 0 {
+		if err := os.Chown(p.scratch, p.options.UID, p.options.GID); err != nil {
+			return err
+		}
+	}
+	if p.group == nil {
+		return p.cmd.Start()
+	}
+	entered, err := p.group.Enter(p.cmd)
+	if err != nil {
+		return err
+	}
+	defer entered()
+	return p.cmd.Start()
 }
 
 func (p *process) drain() {
@@ -213,7 +223,7 @@ func (p *process) stop() {
 // outOfMemory is the type of the error of a process that wanted more memory than it may have.
 const outOfMemory = "Runtime.OutOfMemory"
 
-// watchMemory notes how much memory the process uses and, without a control group, kills it when that is more than it may.
+// watchMemory notes how much memory the process uses and, where no control group holds it, kills it when that is more than it may.
 func (p *process) watchMemory() {
 	for {
 		timer := p.options.Clock.NewTimer(memoryLook)
@@ -223,23 +233,24 @@ func (p *process) watchMemory() {
 			return
 		case <-timer.C():
 		}
-		if used := p.look(); p.group == nil && used > p.f.MemoryMB {
+		if used, held := p.look(); !held && used > p.f.MemoryMB {
 			p.kill(outOfMemory)
 		}
 	}
 }
 
-// look notes how much memory the process uses now, or has used at most where its group knows.
-func (p *process) look() (usedMB int) {
+// look notes how much memory the process uses now, or has used at most where a group knows, which then holds it too.
+func (p *process) look() (usedMB int, held bool) {
 	if p.group != nil {
 		usedMB = p.group.PeakMB()
-	} else {
+	}
+	if held = usedMB > 0; !held {
 		usedMB = residentMB(p.cmd.Process.Pid)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.peak = max(p.peak, usedMB)
-	return usedMB
+	return usedMB, held
 }
 
 func (p *process) peakMB() int {
