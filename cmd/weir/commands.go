@@ -33,6 +33,7 @@ type commands struct {
 	Restore    restoreCommand    `cmd:"" help:"Make a data directory of a backup, as it was then or at a moment before."`
 	Doctor     doctorCommand     `cmd:"" help:"Say whether a data directory is sound, and repair it."`
 	Reshard    reshardCommand    `cmd:"" help:"Change how many shards a stream has, while it is written and read."`
+	Multilang  multilangCommand  `cmd:"" help:"Run record processors of the Kinesis Client Library in Python, Node, Ruby and others, without Java."`
 	Bench      benchCommand      `cmd:"" help:"Measure how fast a server takes and gives records."`
 	Demo       demoCommand       `cmd:"" help:"Watch a whole scenario run."`
 	Gen        genCommand        `cmd:"" help:"Write the input of a scenario, and what must come out."`

@@ -86,6 +86,8 @@ func TestNotUnderstood(t *testing.T) {
 		{"gen tolls --out kinesis:x", "weir put"},
 		{"keys create --account 12 --data " + t.TempDir(), "twelve digits"},
 		{"completion tcsh", "bash"},
+		{"multilang", "properties file"},
+		{"multilang -l logback.xml a.properties", "Java's logging"},
 		{"help nothing", "nothing"},
 		{"config", "check"},
 		{"doctor --yes", "--repair"},
@@ -110,7 +112,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},
 		{[]string{"demo", "tolls", "--ch"}, "--check"},
-		{[]string{"nothing", ""}, "agent audit backup bench completion config demo dev doctor env gen help init keys ls put reshard restore serve status tail version"},
+		{[]string{"nothing", ""}, "agent audit backup bench completion config demo dev doctor env gen help init keys ls multilang put reshard restore serve status tail version"},
 	} {
 		stdout, _, code := weir(t, nil, "", append([]string{"__complete", "--"}, row.words...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); got != row.want || code != exitOK {

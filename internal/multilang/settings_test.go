@@ -2,6 +2,8 @@ package multilang
 
 import (
 	"fmt"
+	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -275,4 +277,24 @@ func FuzzReadSettings(f *testing.F) {
 			t.Fatalf("%q: %+v", data, s)
 		}
 	})
+}
+
+// TestPageHasEveryProperty shows that the page for operators leaves out no property and no provider.
+func TestPageHasEveryProperty(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operate/multilang.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, names := range [][]string{slices.Collect(maps.Keys(properties)), slices.Collect(maps.Keys(providersRefused))} {
+		for _, name := range names {
+			if !strings.Contains(string(page), "`"+name+"`") {
+				t.Errorf("docs/operate/multilang.md does not have %s", name)
+			}
+		}
+	}
+	for name := range providerKinds {
+		if short := strings.TrimPrefix(name, "Kcl"); !strings.Contains(string(page), "`"+short) {
+			t.Errorf("docs/operate/multilang.md does not have %s", name)
+		}
+	}
 }
