@@ -116,8 +116,8 @@ func TestDeniedAggregate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	max := record.MaxHashKey.String()
-	put(record.Aggregate([]record.UserRecord{{PartitionKey: "x", ExplicitHashKey: "0", Data: []byte("in")}, {PartitionKey: "y", ExplicitHashKey: max, Data: []byte("out")}}))
+	last := record.MaxHashKey.String()
+	put(record.Aggregate([]record.UserRecord{{PartitionKey: "x", ExplicitHashKey: "0", Data: []byte("in")}, {PartitionKey: "y", ExplicitHashKey: last, Data: []byte("out")}}))
 	put(looksLike)
 	put(record.Aggregate([]record.UserRecord{{PartitionKey: "x", ExplicitHashKey: "0", Data: []byte("last")}, {PartitionKey: "x", ExplicitHashKey: "1", Data: []byte("of all")}}))
 	var mu sync.Mutex
@@ -236,6 +236,36 @@ func TestTrouble(t *testing.T) {
 		if left > 0 {
 			t.Errorf("%s: %d troubles did not happen", what, left)
 		}
+	}
+}
+
+// TestLeavingInTrouble shows that a processor that is stuck on a record can be shut down, and that its checkpoint then does not pass over the records that it failed on.
+func TestLeavingInTrouble(t *testing.T) {
+	t.Parallel()
+	w := begin(t, 1)
+	w.lazy = true
+	stuck := make(chan struct{})
+	var once sync.Once
+	a := w.start(w.options("a", func(shard string) (consumer.Processor, error) {
+		r := &recorder{w, "a", shard}
+		return &scripted{recorder: r, process: func(ctx context.Context, batch consumer.Batch) error {
+			if string(batch.Records[len(batch.Records)-1].Data) >= "4" {
+				once.Do(func() { close(stuck) })
+				return errors.New("not these")
+			}
+			return r.ProcessRecords(ctx, batch)
+		}}, nil
+	}))
+	w.put(1, 4)
+	w.eventually("four are seen", w.complete)
+	w.put(1, 4)
+	<-stuck
+	a.leave()
+	b := w.start(w.options("b", w.record("b")))
+	w.eventually("every record is seen", w.complete)
+	b.leave()
+	if again := w.verify(); again > 0 {
+		t.Errorf("%d records came again", again)
 	}
 }
 

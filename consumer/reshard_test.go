@@ -1,6 +1,7 @@
 package consumer_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -23,10 +24,11 @@ func (w *world) reshard(shards int32) {
 // once their children have begun.
 func TestReshard(t *testing.T) {
 	t.Parallel()
-	for _, fanOut := range []bool{false, true} {
-		t.Run(map[bool]string{false: "polling", true: "fan-out"}[fanOut], func(t *testing.T) {
+	for _, how := range []string{"polling", "fan-out", "polling without a word of children"} {
+		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			w := begin(t, 2)
+			fanOut := how == "fan-out"
 			names := []string{"a", "b"}
 			if fanOut {
 				names = names[:1] // a shard that was handed over cannot be subscribed to for five seconds, as at AWS
@@ -34,6 +36,9 @@ func TestReshard(t *testing.T) {
 			for _, name := range names {
 				options := w.options(name, w.record(name))
 				options.FanOut = fanOut
+				if how == "polling without a word of children" {
+					options.Kinesis = childless{w.kinesis}
+				}
 				w.start(options)
 			}
 			w.put(20, 10)
@@ -55,6 +60,18 @@ func TestReshard(t *testing.T) {
 			}
 		})
 	}
+}
+
+// childless does not say what came of a shard that has ended.
+type childless struct{ kinesisClient }
+
+// GetRecords leaves the children out.
+func (c childless) GetRecords(ctx context.Context, in *kinesis.GetRecordsInput, o ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
+	out, err := c.kinesisClient.GetRecords(ctx, in, o...)
+	if out != nil {
+		out.ChildShards = nil
+	}
+	return out, err
 }
 
 // leases is the keys of the table that are leases.

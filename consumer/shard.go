@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,7 +40,7 @@ const (
 func (r *run) process(ctx context.Context) {
 	verdict, children := r.upToEnd(ctx)
 	if verdict == atEnd || verdict == deleted {
-		verdict = r.end(ctx, children)
+		verdict = r.end(ctx, children, verdict == deleted)
 	}
 	switch verdict {
 	case leave:
@@ -187,8 +188,16 @@ func (r *run) deliver(ctx context.Context, got fetched) verdict {
 }
 
 // end makes the leases of the children and lets the processor write that the shard is finished. Each is tried until it succeeds.
-func (r *run) end(ctx context.Context, children []types.ChildShard) verdict {
-	if v := r.insist(ctx, "make the leases of the children of "+r.shard, func() error { return r.makeChildren(ctx, children) }); v != goOn {
+func (r *run) end(ctx context.Context, children []types.ChildShard, gone bool) verdict {
+	v := r.insist(ctx, "make the leases of the children of "+r.shard, func() (err error) {
+		if len(children) == 0 && !gone {
+			if children, err = r.listChildren(ctx); err != nil {
+				return err
+			}
+		}
+		return r.makeChildren(ctx, children)
+	})
+	if v != goOn {
 		return v
 	}
 	r.check.end()
@@ -202,6 +211,17 @@ func (r *run) end(ctx context.Context, children []types.ChildShard) verdict {
 		r.w.event(EventShardEnded, r.shard, "")
 		return nil
 	})
+}
+
+// listChildren asks for the children of the shard, when the answer at its end did not name them.
+func (r *run) listChildren(ctx context.Context) (children []types.ChildShard, err error) {
+	shards, err := r.w.listShards(ctx, nil)
+	for _, shard := range shards {
+		if parents := parentsOf(shard); slices.Contains(parents, r.shard) {
+			children = append(children, types.ChildShard{ShardId: shard.ShardId, ParentShards: parents, HashKeyRange: shard.HashKeyRange})
+		}
+	}
+	return children, err
 }
 
 // errWaits is that the lease of a merged shard cannot be made yet.
