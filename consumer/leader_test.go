@@ -75,6 +75,48 @@ func TestLeadersLock(t *testing.T) {
 	if ok, err := locks["b"].Keep(w.ctx); ok || err != nil {
 		t.Error("two have it:", ok, err)
 	}
+
+	// An answer that is lost leaves nobody without a leader: whoever took the lock, or kept it, finds that it did.
+	deaf := &deafDynamo{Client: w.dynamo}
+	c := clock.NewManual(begun)
+	d := consumer.NewLock(deaf, w.name, "d", c, 10*time.Second)
+	if err := locks["c"].Release(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"taking", "keeping"} {
+		deaf.deaf = true
+		if _, err := d.Keep(w.ctx); err == nil {
+			t.Fatal(what, "was heard of")
+		}
+		deaf.deaf = false
+		if ok, err := d.Keep(w.ctx); !ok || err != nil {
+			t.Errorf("after %s unheard: %v, %v", what, ok, err)
+		}
+	}
+}
+
+// deafDynamo carries writes out and does not hear so.
+type deafDynamo struct {
+	*dynamodb.Client
+	deaf bool
+}
+
+// PutItem may go unheard.
+func (d *deafDynamo) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	out, err := d.Client.PutItem(ctx, in, o...)
+	if d.deaf && err == nil {
+		return nil, errLost
+	}
+	return out, err
+}
+
+// UpdateItem may go unheard.
+func (d *deafDynamo) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	out, err := d.Client.UpdateItem(ctx, in, o...)
+	if d.deaf && err == nil {
+		return nil, errLost
+	}
+	return out, err
 }
 
 // TestSlowHandoff shows that a processor that does not finish loses its shard to the next worker when its time is over, and a Shutdown whose time is over stops everything.

@@ -31,8 +31,10 @@ type lock struct {
 	mu      sync.Mutex // guards everything below
 	version string     // ours; empty if we do not hold it
 	renewed time.Time  // when our version was written, taken before the request
-	seen    string     // another's version
-	since   time.Time  // when we first saw it
+	tried   string     // a version of ours of which nobody knows whether it was written: the answer was lost
+	triedAt time.Time
+	seen    string    // another's version
+	since   time.Time // when we first saw it
 }
 
 // held says whether this worker may act as the leader at this moment.
@@ -54,22 +56,33 @@ func (k *lock) keep(ctx context.Context) error {
 
 func (k *lock) heartbeat(ctx context.Context) error {
 	now, next := k.table.clock.Now(), newVersion()
-	_, ok, err := update{
+	item, ok, err := update{
 		want: map[string]types.AttributeValue{attrKey: text(leaderKey), attrLockOwner: text(k.table.worker), attrLockVersion: text(k.version)},
 		set:  map[string]types.AttributeValue{attrLockVersion: text(next), attrLockLease: text(k.duration())},
 	}.apply(ctx, k.table.db, k.table.name, leaderKey)
-	if err != nil {
+	switch {
+	case err != nil:
+		k.tried, k.triedAt = next, now
 		if !now.Before(k.renewed.Add(k.lease)) {
 			k.version = "" // it is over, whether or not the request was carried out
 		}
 		return fmt.Errorf("heartbeat of the leader's lock: %w", err)
+	case ok:
+		k.version, k.renewed = next, now
+	case k.isTried(item):
+		k.version, k.renewed = k.tried, k.triedAt // the heartbeat before was carried out
+		k.tried = ""
+		return k.heartbeat(ctx)
+	default:
+		k.version = "" // another has it
 	}
-	if !ok {
-		k.version = "" // another has it; or an answer of ours was lost, and then we wait as anybody
-		return nil
-	}
-	k.version, k.renewed = next, now
 	return nil
+}
+
+// isTried says whether an item is what we wrote without having been told so. Then the lock is ours: waiting for it to expire, as for another's, would leave the application
+// without a leader.
+func (k *lock) isTried(item map[string]types.AttributeValue) bool {
+	return k.tried != "" && textOf(item, attrLockVersion) == k.tried && textOf(item, attrReleased) == ""
 }
 
 func (k *lock) acquire(ctx context.Context) error {
@@ -78,6 +91,10 @@ func (k *lock) acquire(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("look at the leader's lock: %w", err)
+	}
+	if k.isTried(out.Item) {
+		k.version, k.renewed, k.tried = k.tried, k.triedAt, ""
+		return k.heartbeat(ctx)
 	}
 	version := textOf(out.Item, attrLockVersion)
 	want := absent
@@ -105,6 +122,7 @@ func (k *lock) acquire(ctx context.Context) error {
 	}
 	ok, err := putIf(ctx, k.table.db, k.table.name, item, want)
 	if err != nil {
+		k.tried, k.triedAt = next, now
 		return fmt.Errorf("take the leader's lock: %w", err)
 	}
 	if ok {
