@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weir-stream/weir/client"
+	"github.com/weir-stream/weir/internal/agent"
 	"github.com/weir-stream/weir/internal/record"
 )
 
@@ -304,7 +305,7 @@ func TestSmallParts(t *testing.T) {
 		{`{"a":"` + strings.Repeat("é", 256) + `"}`, "a", strings.Repeat("é", 256), true},
 		{`{"a":"` + strings.Repeat("x", 257) + `"}`, "a", "", false},
 	} {
-		got, ok := jsonField([]byte(row.line), row.path)
+		got, ok := agent.JSONField([]byte(row.line), row.path)
 		if got != row.want || ok != row.ok {
 			t.Errorf("%s of %s: %q %v", row.path, row.line, got, ok)
 		}

@@ -12,12 +12,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/weir-stream/weir/client"
 	"github.com/weir-stream/weir/client/follow"
 	"github.com/weir-stream/weir/client/put"
+	"github.com/weir-stream/weir/internal/agent"
 )
 
 // putCommand is `weir put`.
@@ -249,39 +249,12 @@ func (r *putRun) key(line []byte) string {
 		return r.Key
 	}
 	if r.KeyField != "" {
-		if key, ok := jsonField(line, r.KeyField); ok {
+		if key, ok := agent.JSONField(line, r.KeyField); ok {
 			return key
 		}
 		r.summary.NoKey++
 	}
 	return fmt.Sprintf("%016x", rand.Uint64())
-}
-
-// jsonField finds a.b in a JSON object: a text as it is, a number, a truth value or an object as it is written. It is not
-// found when it is absent, null or empty, or longer than a partition key may be.
-func jsonField(line []byte, path string) (string, bool) {
-	value := json.RawMessage(line)
-	for _, name := range strings.Split(path, ".") {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(value, &object) != nil {
-			return "", false
-		}
-		var ok bool
-		if value, ok = object[name]; !ok {
-			return "", false
-		}
-	}
-	text := string(value)
-	if len(text) > 0 && text[0] == '"' {
-		if json.Unmarshal(value, &text) != nil {
-			return "", false
-		}
-	}
-	// A partition key has 1 to 256 characters (API_PutRecord).
-	if text == "null" || text == "" || len([]rune(text)) > 256 {
-		return "", false
-	}
-	return text, true
 }
 
 // follow sends the files as they grow, until ctx ends.
