@@ -26,15 +26,7 @@ var languages = []language{
 	{
 		name:    "python",
 		clients: []string{"AWS CLI", "boto3"},
-		install: func(ctx context.Context, p place) error {
-			venv := filepath.Join(p.cache, "python")
-			return once(venv, filepath.Join(p.source, "python", "requirements.txt"), func() error {
-				return errors.Join(
-					output(ctx, p.root, "python3", "-m", "venv", "--clear", venv),
-					output(ctx, p.root, filepath.Join(venv, "bin", "pip"), "install", "--quiet", "-r", filepath.Join(p.source, "python", "requirements.txt")),
-				)
-			})
-		},
+		install: installPython,
 		scripts: func(p place) []*exec.Cmd {
 			python := filepath.Join(p.cache, "python", "bin", "python")
 			var scripts []*exec.Cmd
@@ -109,8 +101,20 @@ var languages = []language{
 	mixed,
 	oldPython,
 	cli2,
+	multilang,
 	flink,
 	objectsPeer,
+}
+
+// installPython makes the environment with the current AWS CLI and boto3.
+func installPython(ctx context.Context, p place) error {
+	venv, list := filepath.Join(p.cache, "python"), filepath.Join(p.source, "python", "requirements.txt")
+	return once(venv, list, func() error {
+		return errors.Join(
+			output(ctx, p.root, "python3", "-m", "venv", "--clear", venv),
+			output(ctx, p.root, filepath.Join(venv, "bin", "pip"), "install", "--quiet", "-r", list),
+		)
+	})
 }
 
 func languageNames() []string {

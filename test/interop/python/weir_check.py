@@ -17,7 +17,7 @@ PATIENCE = 30.0  # seconds a check may wait for something that takes millisecond
 
 
 def check(name, body, *args):
-    """Runs body(*args) and prints how it went."""
+    """Runs body(*args), prints how it went and says whether it went well."""
     try:
         body(*args)
     except Exception as error:  # whatever the SDK throws is this check's finding
@@ -26,10 +26,12 @@ def check(name, body, *args):
         print(f"not ok {name}: {type(error).__name__}: {error} ({where.name}:{where.lineno})".replace("\n", " "), flush=True)
     else:
         print(f"ok {name}", flush=True)
+        return True
+    return False
 
 
 def row(client, version, what, sent, received, faults="none"):
-    """A line of docs/compatibility.md, if nothing was wrong so far in this script."""
+    """Prints a line of docs/compatibility.md, if nothing was wrong so far in this script."""
     if not failed:
         print(f"= {client} | {version} | {what} | {sent} | {received} | {faults}", flush=True)
 
