@@ -438,7 +438,7 @@ func (f *Flow) retry(ctx context.Context, asked, kept int, cause error) {
 	f.nextTry = now.Add(time.Duration(float64(f.backoff) * (0.7 + 0.6*rand.Float64())))
 	text := "unknown"
 	if cause != nil {
-		text = cause.Error()
+		text = reason(cause)
 	}
 	fresh := false
 	f.status.count(func(s *FlowStatus) {

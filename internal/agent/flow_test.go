@@ -208,8 +208,9 @@ func TestInitialPosition(t *testing.T) {
 // Shows that what a service does not take is sent again before anything newer, after growing waits, and that nothing is read while the queue is full.
 func TestRefusals(t *testing.T) {
 	b := newBench(t, `"filePattern": "DIR/a.log", "kinesisStream": "s", "initialPosition": "START_OF_FILE", "maxBufferSizeRecords": 4, "retryInitialBackoffMillis": 1000, "retryMaxBackoffMillis": 4000`)
-	var down error = refusal("ServiceUnavailable")
-	b.sink.refuse = func([]Record) ([]error, error) { return nil, down }
+	b.sink.refuse = func([]Record) ([]error, error) {
+		return nil, fmt.Errorf("request %d: %w", b.sink.requests, refusal("ServiceUnavailable"))
+	}
 	var text strings.Builder
 	for i := range 2000 {
 		fmt.Fprintf(&text, "%d\n", i)
@@ -232,6 +233,9 @@ func TestRefusals(t *testing.T) {
 	}
 	if s := b.flow.Status(); s.Queued > 2000 || !strings.Contains(s.Waiting, "ServiceUnavailable") {
 		t.Errorf("status %+v", s)
+	}
+	if told := strings.Count(b.log.String(), "waiting:"); told != 1 {
+		t.Errorf("the same refusal, of requests with different numbers, is logged %d times:\n%s", told, &b.log)
 	}
 	queued := len(b.flow.queue)
 	b.write("a.log", strings.Repeat("more\n", 100_000))

@@ -107,3 +107,13 @@ func aboutRecords(err error) bool {
 	var response *awshttp.ResponseError
 	return errors.As(err, &response) && response.Response != nil && response.HTTPStatusCode() == http.StatusRequestEntityTooLarge
 }
+
+// reason is an error as an operator reads it. A service's refusal is its name and its words, without the number of the request, so that the same refusal is known
+// to be the same.
+func reason(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	return err.Error()
+}
