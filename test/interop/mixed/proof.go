@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,13 +34,14 @@ const version = "amazon-kinesis-client 3.5.1"
 // patience is for workers to agree: a leader in Java balances every third of its rounds, which are 8 s apart.
 const patience = 150 * time.Second
 
-// prove runs every scenario and prints a line for each, as all scripts of interop do.
+// prove runs every scenario, all side by side, and prints a line for each, as all scripts of interop do.
 func prove(classpath string) error {
 	dir, err := os.MkdirTemp("", "weir-mixed-")
 	if err != nil {
 		return err
 	}
-	failed := false
+	var failed atomic.Bool
+	var all sync.WaitGroup
 	for _, s := range []*scenario{
 		{name: "mixed-java", title: "KCL 3.5 for Java first, then consumer in Go, polling: one table", mode: "polling", javaFirst: true,
 			what: "two workers in Java and two in Go share one lease table that Java made: one leader, one balance, checkpoints of each other"},
@@ -49,17 +51,20 @@ func prove(classpath string) error {
 		if only := os.Getenv("WEIR_MIXED"); only != "" && !strings.Contains(s.name, only) {
 			continue
 		}
-		counted, err := s.run(context.Background(), classpath, dir)
-		if err != nil {
-			failed = true
-			fmt.Printf("not ok %s: %s\n", s.title, strings.ReplaceAll(err.Error(), "\n", " "))
-			continue
-		}
-		fmt.Printf("# %s: %s\nok %s\n", s.title, counted, s.title)
-		fmt.Printf("= %s | %s | %s | %d records of %d keys | every one, in order of its key | the leader and a worker of the other kind killed, and replaced; a reshard from %d to %d shards; shards handed over both ways\n",
-			"KCL for Java with package consumer, "+s.mode, version, s.what, total*keys, keys, shards, reshards)
+		all.Go(func() {
+			counted, err := s.run(context.Background(), classpath, dir)
+			if err != nil {
+				failed.Store(true)
+				fmt.Printf("not ok %s: %s\n", s.title, strings.ReplaceAll(err.Error(), "\n", " "))
+				return
+			}
+			fmt.Printf("# %[1]s: %[2]s\nok %[1]s\n= %[3]s | %[4]s | %[5]s | %[6]d records of %[7]d keys | every one, in order of its key | "+
+				"the leader and a worker of the other kind killed, and replaced; a reshard from %[8]d to %[9]d shards; shards handed over in order from %[10]s\n",
+				s.title, counted, "KCL for Java with package consumer, "+s.mode, version, s.what, total*keys, keys, shards, reshards, map[bool]string{true: "Java to Go", false: "Go to Java"}[s.javaFirst])
+		})
 	}
-	if failed {
+	all.Wait()
+	if failed.Load() {
 		return fmt.Errorf("logs are in %s", dir)
 	}
 	return os.RemoveAll(dir)
