@@ -9,26 +9,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/weir-stream/weir/consumer"
 )
 
-// greeter prints the records of a shard.
+// greeter tells the records of a shard.
 type greeter struct {
-	done func() // told of every record
+	tell func(format string, args ...any)
+	done func() // called for every record
 }
 
 // Initialize has nothing to prepare. start says where the shard begins.
 func (g *greeter) Initialize(_ context.Context, start consumer.Start) error {
-	fmt.Println(start.Shard, "from", start.From)
+	g.tell("%s from %s\n", start.Shard, start.From)
 	return nil
 }
 
 // ProcessRecords does the work and then says that it is done.
 func (g *greeter) ProcessRecords(ctx context.Context, batch consumer.Batch) error {
 	for _, record := range batch.Records {
-		fmt.Printf("%s: %s\n", record.PartitionKey, record.Data)
+		g.tell("%s: %s\n", record.PartitionKey, record.Data)
 		g.done()
 	}
 	return batch.Checkpoint.Checkpoint(ctx)
@@ -54,7 +54,11 @@ func Example() {
 	endpoint := aws.String("http://" + shared.Addr()) // without one, the clients speak to AWS
 	streams := kinesis.New(kinesis.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: anybody})
 	tables := dynamodb.New(dynamodb.Options{Region: "us-east-1", BaseEndpoint: endpoint, Credentials: anybody})
-	putGreetings(ctx, streams)
+	if err := putGreetings(ctx, streams); err != nil {
+		fmt.Println(err)
+		return
+	}
+	tell := func(format string, args ...any) { fmt.Printf(format, args...) }
 
 	var three sync.WaitGroup
 	three.Add(3)
@@ -63,7 +67,7 @@ func Example() {
 		Stream:      "greetings",
 		Kinesis:     streams,
 		DynamoDB:    tables,
-		Factory:     func(string) (consumer.Processor, error) { return &greeter{done: three.Done}, nil },
+		Factory:     func(string) (consumer.Processor, error) { return &greeter{tell: tell, done: three.Done}, nil },
 		Notice:      func(err error) { fmt.Println("trouble:", err) },
 	})
 	if err != nil {
@@ -92,17 +96,19 @@ var anybody = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials
 })
 
 // putGreetings makes the stream and puts three records.
-func putGreetings(ctx context.Context, streams *kinesis.Client) {
+func putGreetings(ctx context.Context, streams *kinesis.Client) error {
 	stream := aws.String("greetings")
 	if _, err := streams.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: stream, ShardCount: aws.Int32(1)}); err != nil {
-		fmt.Println(err)
+		return err
 	}
-	if err := kinesis.NewStreamExistsWaiter(streams, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 20 * time.Millisecond }).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: stream}, time.Minute); err != nil {
-		fmt.Println(err)
+	soon := func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 20 * time.Millisecond }
+	if err := kinesis.NewStreamExistsWaiter(streams, soon).Wait(ctx, &kinesis.DescribeStreamInput{StreamName: stream}, time.Minute); err != nil {
+		return err
 	}
 	for _, greeting := range [][2]string{{"en", "hello"}, {"fr", "salut"}, {"de", "hallo"}} {
-		if _, err := streams.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: stream, Records: []types.PutRecordsRequestEntry{{PartitionKey: &greeting[0], Data: []byte(greeting[1])}}}); err != nil {
-			fmt.Println(err)
+		if _, err := streams.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: stream, PartitionKey: &greeting[0], Data: []byte(greeting[1])}); err != nil {
+			return err
 		}
 	}
+	return nil
 }

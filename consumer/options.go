@@ -153,7 +153,7 @@ func (o Options) withDefaults() (Options, error) {
 	var wrong []error
 	need := func(ok bool, name string) {
 		if !ok {
-			wrong = append(wrong, fmt.Errorf("%s is needed", name))
+			wrong = append(wrong, fmt.Errorf("option %s is needed", name))
 		}
 	}
 	need(o.Application != "", "Application")
@@ -181,7 +181,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"IndexPatience", &o.IndexPatience, time.Hour},
 	} {
 		if *d.value < 0 {
-			wrong = append(wrong, fmt.Errorf("%s of %s is less than nothing", d.name, *d.value))
+			wrong = append(wrong, fmt.Errorf("option %s of %s is less than nothing", d.name, *d.value))
 		}
 		if *d.value == 0 {
 			*d.value = d.otherwise
@@ -191,7 +191,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.AssignEvery = 2 * o.Failover
 	}
 	if o.LeaderHeartbeat >= o.LeaderLease {
-		wrong = append(wrong, fmt.Errorf("LeaderHeartbeat of %s must come before a LeaderLease of %s is over", o.LeaderHeartbeat, o.LeaderLease))
+		wrong = append(wrong, fmt.Errorf("option LeaderHeartbeat of %s must come before a LeaderLease of %s is over", o.LeaderHeartbeat, o.LeaderLease))
 	}
 	for _, n := range []struct {
 		name            string
@@ -202,7 +202,7 @@ func (o Options) withDefaults() (Options, error) {
 			*n.value = n.otherwise
 		}
 		if *n.value < 1 || *n.value > n.most {
-			wrong = append(wrong, fmt.Errorf("%s of %d is not between 1 and %d", n.name, *n.value, n.most))
+			wrong = append(wrong, fmt.Errorf("option %s of %d is not between 1 and %d", n.name, *n.value, n.most))
 		}
 	}
 	switch o.InitialPosition {
@@ -212,7 +212,7 @@ func (o Options) withDefaults() (Options, error) {
 	case AtTimestamp:
 		need(!o.InitialTimestamp.IsZero(), "InitialTimestamp, for AT_TIMESTAMP,")
 	default:
-		wrong = append(wrong, fmt.Errorf("InitialPosition %q is not TRIM_HORIZON, LATEST or AT_TIMESTAMP", o.InitialPosition))
+		wrong = append(wrong, fmt.Errorf("option InitialPosition %q is not TRIM_HORIZON, LATEST or AT_TIMESTAMP", o.InitialPosition))
 	}
 	if o.Worker == "" {
 		o.Worker = workerName()
