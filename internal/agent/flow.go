@@ -149,7 +149,8 @@ func (f *Flow) Status() FlowStatus { return f.status.get() }
 // Run sends until ctx ends, and then, for as long as drain lives, what has been read by then.
 func (f *Flow) Run(ctx, drain context.Context) {
 	for ctx.Err() == nil {
-		wait := f.Step(ctx, false)
+		// A request that is under way when ctx ends is answered, not cut off: else it would be sent twice.
+		wait := f.Step(drain, false)
 		if wait > 0 {
 			_ = clock.Sleep(ctx, f.o.Clock, wait) // the loop sees the end of ctx
 		}

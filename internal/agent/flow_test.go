@@ -351,6 +351,34 @@ func TestDrain(t *testing.T) {
 	b.want("1", "2", "3")
 }
 
+// endingSink ends the run while a request is under way.
+type endingSink struct {
+	end context.CancelFunc
+	cut error // what the request's context said afterwards
+}
+
+func (s *endingSink) Put(ctx context.Context, records []Record) ([]error, error) {
+	s.end()
+	s.cut = ctx.Err()
+	return make([]error, len(records)), nil
+}
+
+// Shows that the end of a run lets the request that is under way have its answer, so that nothing is sent twice.
+func TestEndDuringRequest(t *testing.T) {
+	b := newBench(t, `"filePattern": "DIR/a.log", "kinesisStream": "s", "initialPosition": "START_OF_FILE", "maxBufferSizeRecords": 1`)
+	b.write("a.log", "1\n")
+	ctx, end := context.WithCancel(t.Context())
+	sink := &endingSink{end: end}
+	b.flow.sink = sink
+	b.flow.Run(ctx, t.Context())
+	if sink.cut != nil {
+		t.Errorf("the request was cut off: %v", sink.cut)
+	}
+	b.restart()
+	b.settle()
+	b.want()
+}
+
 // Shows that files which are written, rotated by rename, by copy and truncate and under new names, a stream that refuses now and then, and an agent that is
 // killed lose no line, keep the order of each file, and repeat no more than what was on its way at each kill. Repeat one with -seed.
 func TestAtRandom(t *testing.T) {
