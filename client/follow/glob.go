@@ -65,6 +65,9 @@ func Glob(pattern string) (match func(name string) bool, exact bool, err error) 
 	if depth > 0 {
 		return nil, false, fmt.Errorf("glob %q has a { without its }", pattern)
 	}
+	if exact {
+		return func(name string) bool { return name == pattern }, true, nil
+	}
 	re.WriteString(`)$`)
 	compiled, err := regexp.Compile(re.String())
 	if err != nil {
