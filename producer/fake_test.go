@@ -189,7 +189,7 @@ type found struct {
 	place
 }
 
-// read is what a consumer sees of all shards, parents before children: records whose hash key is outside their shard's range are passed over, and counted.
+// read is what a consumer sees of all shards, parents before children: what is packed with a record whose hash key is outside the shard's range is passed over, and counted.
 func (f *fake) read(t testing.TB) (all []found, astray int) {
 	t.Helper()
 	f.mu.Lock()
@@ -200,6 +200,7 @@ func (f *fake) read(t testing.TB) (all []found, astray int) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			var here []found
 			for _, r := range records {
 				if !packed {
 					r.ExplicitHashKey = one.explicit
@@ -208,12 +209,15 @@ func (f *fake) read(t testing.TB) (all []found, astray int) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !s.hash.Contains(hash) {
-					astray++
-					continue
+				if s.hash.Contains(hash) {
+					here = append(here, found{r, place{s.id, one.sequence, int64(r.SubSequence)}})
 				}
-				all = append(all, found{r, place{s.id, one.sequence, int64(r.SubSequence)}})
 			}
+			if len(here) < len(records) {
+				astray++
+				continue
+			}
+			all = append(all, here...)
 		}
 	}
 	return all, astray

@@ -68,7 +68,7 @@ type Result struct {
 const (
 	CodeExpired    = "Expired"     // not acknowledged within RecordTtl
 	CodeClosed     = "Closed"      // Close ended before it was acknowledged
-	CodeWrongShard = "Wrong Shard" // taken by a shard that its hash key does not belong to, where consumers pass over it; it is sent again
+	CodeWrongShard = "Wrong Shard" // packed with a record that does not belong to the shard which took them, where consumers pass over them all; it is sent again
 	CodeNoAnswer   = "No Answer"   // the request failed on its way; ErrorMessage says how
 )
 

@@ -100,7 +100,7 @@ func rangeOf(s types.Shard) record.HashRange {
 	return record.HashRange{Start: start, End: end}
 }
 
-// read is what a consumer sees: every shard to its end, parents before children, opened, and what is outside its shard's range passed over.
+// read is what a consumer sees: every shard to its end, parents before children, opened, and what is packed with a record that is outside its shard's range passed over, as the KCL does.
 func (s *server) read(name string) (all []found, stored int) {
 	s.t.Helper()
 	shards := s.list(name, false)
@@ -121,10 +121,13 @@ func (s *server) read(name string) (all []found, stored int) {
 				if err != nil {
 					s.t.Fatal(err)
 				}
+				if slices.ContainsFunc(records, func(r record.UserRecord) bool {
+					hash, err := r.HashKey()
+					return err != nil || !rangeOf(shard).Contains(hash)
+				}) {
+					continue
+				}
 				for _, r := range records {
-					if hash, err := r.HashKey(); err != nil || !rangeOf(shard).Contains(hash) {
-						continue
-					}
 					all = append(all, found{r, place{*shard.ShardId, *one.SequenceNumber, int64(r.SubSequence)}})
 				}
 			}

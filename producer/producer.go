@@ -7,10 +7,10 @@
 //
 // # What is promised
 //
-// A record whose Future has a Result is in the stream, at that shard, sequence number and sub-sequence number, and its hash key is within that shard's range, so that no
-// consumer passes over it. A record whose Future has a Failure is not, unless Failure.Unknown says that an answer was lost. A record may be in the stream more than once: when an answer
-// was lost, and when it first went to a shard that it does not belong to, while the stream was resharded. That copy carries a hash key outside its shard's
-// range, and the KCL and this module's consumer pass over it.
+// A record whose Future has a Result is in the stream, at that shard, sequence number and sub-sequence number, and its hash key and those of all records it is packed with are within
+// that shard's range, so that no consumer passes over it. A record whose Future has a Failure is not, unless Failure.Unknown says that an answer was lost. A record may be in the stream more than once: when an answer
+// was lost, and when what it was packed with went to a shard that did not have the hash keys of all, while the stream was resharded. That copy the KCL and this module's consumer
+// pass over, as they do with any packed record of which a part does not belong to its shard. (The KPL acknowledges the parts that do belong, which the KCL then loses.)
 //
 // Without Options.Ordered no order is promised, as with the KPL.
 //

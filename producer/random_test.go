@@ -168,5 +168,5 @@ func randomRound(t *testing.T, seed uint64) {
 	if len(seen) != writers*keys*each {
 		t.Errorf("%d different records of %d", len(seen), writers*keys*each)
 	}
-	t.Logf("ordered %v, packed %v: %d copies of %d records in %d of the stream, %d astray, %d shards, %d requests, %d lists", ordered, *o.AggregationEnabled, len(all), len(seen), f.sequence, astray, len(f.shards), len(f.requests), f.lists)
+	t.Logf("ordered %v, packed %v: %d copies of %d records in %d of the stream, %d of those astray, %d shards, %d requests, %d lists", ordered, *o.AggregationEnabled, len(all), len(seen), f.sequence, astray, len(f.shards), len(f.requests), f.lists)
 }

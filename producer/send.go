@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -120,51 +121,39 @@ type landed struct {
 	sought  bool // its shard was looked for
 }
 
-// judge ends the records of an entry that was taken. Those that lie in a shard which does not have their hash key are passed over by consumers and go again. When the shard's
-// range is not known, it waits until it was learnt; last says that this was tried.
+// judge ends the records of an entry that was taken. If the shard does not have the hash key of each of them, all go again: the KCL, and the consumer of this module, drop a packed record
+// of which any part does not belong to its shard. When the shard's range is not known, the entry waits until it was learnt; last says that this was tried.
 func (s *stream) judge(one *landed, last bool) {
 	e := one.entry
-	if one.shard == e.lane.shard || len(e.futures) == 1 {
-		if one.shard != e.lane.shard || s.p.opts.Ordered {
-			// The hash key of a record alone is where it went, so it is right in any shard.
-			s.succeed(e.futures, one, true)
-			s.mu.Lock()
-			s.surprise(one)
-			s.land(e)
+	if one.shard == e.lane.shard && !s.p.opts.Ordered {
+		s.succeed(e.futures, one)
+		return
+	}
+	belongs := one.shard == e.lane.shard || len(e.futures) == 1 // the hash key of a record alone is where it went, so it is right in any shard
+	s.mu.Lock()
+	s.surprise(one)
+	if !belongs {
+		known, ok := s.learner.known[one.shard]
+		if !ok && !last && s.table.Load() != nil {
+			s.unjudged = append(s.unjudged, one)
 			s.mu.Unlock()
 			s.wake()
 			return
 		}
-		s.succeed(e.futures, one, true)
-		return
-	}
-	s.mu.Lock()
-	s.surprise(one)
-	known, ok := s.learner.known[one.shard]
-	if !ok && !last && s.table.Load() != nil {
-		s.unjudged = append(s.unjudged, one)
-		s.mu.Unlock()
-		s.wake()
-		return
+		belongs = ok && !slices.ContainsFunc(e.futures, func(f *Future) bool { return !known.hash.Contains(f.hash) })
 	}
 	s.mu.Unlock()
-	subs := make([]int32, 0, len(e.futures))
-	var here, away []*Future
-	for i, f := range e.futures {
-		if ok && known.hash.Contains(f.hash) || f.hash == e.futures[0].hash { // the first one's hash key is where it went
-			here, subs = append(here, f), append(subs, int32(i))
-		} else {
-			away = append(away, f)
-		}
+	if !belongs {
+		attempt := one.attempt
+		attempt.ErrorCode, attempt.ErrorMessage = CodeWrongShard, "it was packed with others, and "+one.shard+" does not have the hash keys of all"
+		s.retry(e, attempt, false, false, one.ended)
+		return
 	}
-	for i, f := range here {
-		f.sub = subs[i]
-	}
-	s.succeed(here, one, false)
-	attempt := one.attempt
-	attempt.ErrorCode, attempt.ErrorMessage = CodeWrongShard, "it is in "+one.shard+", which does not have its hash key"
-	rest := &entry{lane: e.lane, futures: away}
-	s.retryRest(e, rest, attempt, false, false, one.ended)
+	s.succeed(e.futures, one) // before others of the same keys may go, so that Done is called in order
+	s.mu.Lock()
+	s.land(e)
+	s.mu.Unlock()
+	s.wake()
 }
 
 // surprise asks for another table when a record went where none was expected. The caller holds s.mu.
@@ -176,15 +165,13 @@ func (s *stream) surprise(one *landed) {
 }
 
 // succeed ends records that are where they belong.
-func (s *stream) succeed(futures []*Future, one *landed, number bool) {
+func (s *stream) succeed(futures []*Future, one *landed) {
 	shared := &attempts{Attempt: one.attempt}
 	began := s.p.since(one.attempt.Began)
 	var gone departure
 	var buffered, retries, put, data report.Set
 	for i, f := range futures {
-		if number {
-			f.sub = int32(i)
-		}
+		f.sub = int32(i)
 		buffered.Include(milliseconds(began - s.p.sentBefore(f)))
 		retries.Include(float64(f.attempted(shared) - 1))
 		put.Include(1)
@@ -192,13 +179,11 @@ func (s *stream) succeed(futures []*Future, one *landed, number bool) {
 		gone.add(f)
 		f.end()
 	}
-	if len(futures) > 0 {
-		m := s.meterOf(one)
-		m.put(bufferingTime, buffered)
-		m.put(retriesPerRecord, retries)
-		m.put(userRecordsPut, put)
-		m.put(userRecordsDataPut, data)
-	}
+	m := s.meterOf(one)
+	m.put(bufferingTime, buffered)
+	m.put(retriesPerRecord, retries)
+	m.put(userRecordsPut, put)
+	m.put(userRecordsDataPut, data)
 	s.p.depart(futures, &gone)
 }
 
@@ -233,17 +218,12 @@ func (s *stream) recovered() bool {
 	return was
 }
 
-// retry gives the records of an entry that was not taken back to their lanes, or ends them when that is final or their time is over.
+// retry gives the records of an entry back to their lanes, or ends them when that is final or their time is over.
 func (s *stream) retry(e *entry, attempt Attempt, final, uncertain bool, now instant) {
-	s.retryRest(e, e, attempt, final, uncertain, now)
-}
-
-// retryRest is retry for rest, which is what is left of e.
-func (s *stream) retryRest(e, rest *entry, attempt Attempt, final, uncertain bool, now instant) {
 	var back, expired []*Future
 	var buffered report.Set
 	shared := &attempts{Attempt: attempt}
-	for _, f := range rest.futures {
+	for _, f := range e.futures {
 		f.uncertain = f.uncertain || uncertain
 		buffered.Include(milliseconds(s.p.since(attempt.Began) - s.p.sentBefore(f)))
 		if final {
@@ -258,7 +238,7 @@ func (s *stream) retryRest(e, rest *entry, attempt Attempt, final, uncertain boo
 	}
 	e.lane.meter.put(bufferingTime, buffered)
 	if final {
-		s.end(rest.futures, &Failure{Code: attempt.ErrorCode, Message: attempt.ErrorMessage, Attempts: []Attempt{attempt}})
+		s.end(e.futures, &Failure{Code: attempt.ErrorCode, Message: attempt.ErrorMessage, Attempts: []Attempt{attempt}})
 	}
 	s.fail(expired, CodeExpired, "not acknowledged within RecordTtl", now)
 	s.mu.Lock()
