@@ -104,6 +104,7 @@ var languages = []language{
 	multilang,
 	flink,
 	objectsPeer,
+	spark,
 }
 
 // installPython makes the environment with the current AWS CLI and boto3.

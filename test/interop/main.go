@@ -37,13 +37,13 @@ import (
 func main() {
 	only := flag.String("only", "", "languages to run, separated by commas; empty is all: "+strings.Join(languageNames(), ","))
 	endpoints := flag.String("against", "", "HTTP,HTTPS,CA of a server that runs already; empty builds and starts one")
-	page := flag.String("o", "", "file to write the page of what ran and what could not be had to; for a run of everything that passes")
+	page := flag.String("o", "", "file to write the page to when everything that ran has passed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	passed, failed, rows, err := run(ctx, *only, *endpoints)
 	if err == nil && failed == 0 && *page != "" {
-		err = writePage(*page, *only, rows)
+		err = writeRan(*page, *only, rows)
 	}
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if err != nil {
@@ -111,6 +111,15 @@ func run(ctx context.Context, only, endpoints string) (passed, failed int, rows 
 		rows = append(rows, proved...)
 	}
 	return passed, failed, rows, nil
+}
+
+// writeRan writes the page about the languages that -only named.
+func writeRan(page, only string, rows []row) error {
+	ran, err := choose(only)
+	if err != nil {
+		return err
+	}
+	return writePage(page, ran, rows)
 }
 
 // choose is the languages named by -only.

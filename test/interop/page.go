@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // client, server or stream on the way, or none.
 type row struct {
 	client, version, what, sent, received, faults string
-	folder                                        string // of the script
+	language                                      language // whose script printed it
 }
 
 const (
@@ -43,7 +44,7 @@ func parseRow(line string) (row, error) {
 func (l language) accounts(rows []row) error {
 	var wrong []error
 	for i := range rows {
-		rows[i].folder = l.home()
+		rows[i].language = l
 		if !slices.Contains(l.clients, rows[i].client) {
 			wrong = append(wrong, fmt.Errorf("a row of %q, which the driver does not know", rows[i].client))
 		}
@@ -63,16 +64,31 @@ func (l language) home() string {
 	return l.name
 }
 
-// writePage writes what a run of everything has shown.
-func writePage(file, only string, rows []row) error {
-	if only != "" {
-		return errors.New("-o is for a run of everything, and -only leaves something out")
+// writePage writes what a run has shown. What the page has of languages that did not run stays as it is.
+func writePage(file string, ran []language, rows []row) error {
+	lines := map[string][]string{} // of the table, by language
+	old, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for line := range strings.Lines(string(old)) {
+		if name := languageOf(line); name != "" {
+			lines[name] = append(lines[name], line)
+		}
+	}
+	for _, one := range ran {
+		lines[one.name] = nil
+	}
+	for _, r := range rows {
+		lines[r.language.name] = append(lines[r.language.name], r.line())
 	}
 	var out bytes.Buffer
 	out.WriteString(pageHead)
 	out.WriteString("| Client | Version | What it did | Sent | Received | Faults survived | Proof |\n|---|---|---|---|---|---|---|\n")
-	for _, r := range rows {
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | [%s](../test/interop/%s) |\n", r.client, r.version, r.what, r.sent, r.received, r.faults, r.folder, r.folder)
+	for _, one := range languages {
+		for _, line := range lines[one.name] {
+			out.WriteString(line)
+		}
 	}
 	out.WriteString(absentHead)
 	for _, one := range absents {
@@ -81,9 +97,28 @@ func writePage(file, only string, rows []row) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
+// line is the row as the page has it; its last column names the language, and links to the folder of its scripts.
+func (r row) line() string {
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | [%s](../test/interop/%s) |\n",
+		r.client, r.version, r.what, r.sent, r.received, r.faults, r.language.name, r.language.home())
+}
+
+// languageOf is the language of a line of the page that is a row, or empty.
+func languageOf(line string) string {
+	columns := strings.Split(strings.TrimSuffix(line, " |\n"), " | ")
+	if len(columns) != rowColumns+1 {
+		return ""
+	}
+	name, _, found := strings.Cut(columns[rowColumns], "](../test/interop/")
+	if !found {
+		return ""
+	}
+	return strings.TrimPrefix(name, "[")
+}
+
 const pageHead = `# Compatibility
 
-Clients that other people make, unmodified, against a running Weir. This page is written by a run of all of them, ` + "`go run ./test/interop -o docs/compatibility.md`" + `;
+Clients that other people make, unmodified, against a running Weir. This page is written by runs of them, ` + "`go run ./test/interop -o docs/compatibility.md`" + `;
 ` + "`make interop`" + ` runs the same without writing it, and a change lands only when all pass. Nothing is set in a client but its endpoint, its region and any access key; where a client
 needs more than that, its script says what. Times are left out, because they are the machine's.
 
