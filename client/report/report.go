@@ -62,7 +62,7 @@ func (o Options) withDefaults() (Options, error) {
 		wrong = append(wrong, errors.New("API: there is none"))
 	}
 	if n := len([]rune(o.Namespace)); n == 0 || n > namespaceCharactersMax || strings.HasPrefix(o.Namespace, "AWS/") {
-		wrong = append(wrong, fmt.Errorf("Namespace %.60q: want 1 to %d characters that do not begin with AWS/", o.Namespace, namespaceCharactersMax))
+		wrong = append(wrong, fmt.Errorf("%s %.60q: want 1 to %d characters that do not begin with AWS/", "Namespace", o.Namespace, namespaceCharactersMax))
 	}
 	for _, field := range []struct {
 		name  string

@@ -79,7 +79,7 @@ func (im *Image) verifyAppend(journal uint64, at int, f journalFrame, c *Checked
 	if err == nil {
 		err = batch.Check(f.payload)
 	}
-	c.count(f.log, int(info.Records))
+	c.count(f.log, info.Records)
 	if err != nil {
 		im.found(Finding{Kind: JournalDamaged, File: journalName(journal), At: int64(at), Log: f.log, Text: fmt.Sprintf("%s: log %s: block at byte %d: %v", journalName(journal), f.log, at, err)})
 	}
@@ -163,7 +163,7 @@ func (im *Image) verifyExtent(ctx context.Context, seg *segmentFile, row segment
 				im.found(Finding{Kind: MarksDamaged, File: seg.name(), At: row.MarksOffset, Log: row.Log, Text: fmt.Sprintf("%s: log %s: a mark says position %d at byte %d, where %d stands", seg.name(), row.Log, m.Position, at, info.Base)})
 			}
 		}
-		c.count(row.Log, int(info.Records))
+		c.count(row.Log, info.Records)
 		c.Bytes += int64(len(raw))
 		tell()
 	}
