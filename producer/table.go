@@ -74,7 +74,11 @@ func (s *stream) install(shards []shard, now instant) {
 		for _, f := range l.empty() {
 			to := next.find(f.hash)
 			to.mu.Lock()
-			to.add(f, now, now) // it has waited already
+			deadline := max(now, f.arrived+s.p.gatherWait) // the time it has waited counts
+			if f.arrived <= s.flushed {
+				deadline = now
+			}
+			to.add(f, now, deadline)
 			to.mu.Unlock()
 		}
 		l.closed = true
