@@ -99,6 +99,7 @@ var languages = []language{
 		},
 	},
 	mixed,
+	kplMix,
 	oldPython,
 	cli2,
 	multilang,
