@@ -155,14 +155,13 @@ func (f *Future) Record() (partitionKey, explicitHashKey string, data []byte) {
 // size is what the record counts for: data and key, in bytes.
 func (f *Future) size() int { return len(f.data) + len(f.key) }
 
-// attempted notes one more sending, and says how many there were. Records with the same history share it.
-func (f *Future) attempted(last *attempts) int {
+// attempted notes one more sending. Records with the same history share it.
+func (f *Future) attempted(last *attempts) {
 	if f.attempts == nil {
 		f.attempts = last
-		return 1
+		return
 	}
 	f.attempts = &attempts{last.Attempt, f.attempts}
-	return f.attempts.count()
 }
 
 func (a *attempts) count() int {

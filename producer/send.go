@@ -172,10 +172,13 @@ func (s *stream) succeed(futures []*Future, one *landed) {
 	var buffered, retries, put, data report.Set
 	for i, f := range futures {
 		f.sub = int32(i)
-		buffered.Include(milliseconds(began - s.p.sentBefore(f)))
-		retries.Include(float64(f.attempted(shared) - 1))
-		put.Include(1)
-		data.Include(float64(len(f.data)))
+		if s.meter != nil {
+			buffered.Include(milliseconds(began - s.p.sentBefore(f)))
+			retries.Include(float64(f.attempts.count()))
+			put.Include(1)
+			data.Include(float64(len(f.data)))
+		}
+		f.attempted(shared)
 		gone.add(f)
 		f.end()
 	}
