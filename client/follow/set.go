@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -193,7 +194,7 @@ type named struct {
 	info fs.FileInfo
 }
 
-// list reads the folder: every matching file goes into s.paths, and the names that are followed come back in order. Of several names for one file, links,
+// list reads the folder: every matching file goes into s.paths, and the names that are followed come back, the oldest file first. Of several names for one file, links,
 // the first is taken.
 func (s *Set) list() ([]named, error) {
 	entries, err := os.ReadDir(s.dir)
@@ -222,7 +223,15 @@ func (s *Set) list() ([]named, error) {
 		s.paths = append(s.paths, path)
 		all = append(all, named{path, info})
 	}
-	return slices.DeleteFunc(all, func(n named) bool { return s.baseOf(n.path) != "" }), nil
+	all = slices.DeleteFunc(all, func(n named) bool { return s.baseOf(n.path) != "" })
+	slices.SortStableFunc(all, func(a, b named) int { // what is older is read first: numbers without the name that they were given to are files of their own
+		na, nb := rotatedSuffix.FindString(a.path), rotatedSuffix.FindString(b.path)
+		if na != "" && nb != "" && strings.TrimSuffix(a.path, na) == strings.TrimSuffix(b.path, nb) {
+			return compareAge(filepath.Base(strings.TrimSuffix(a.path, na)), generation{path: a.path, info: a.info}, generation{path: b.path, info: b.info})
+		}
+		return a.info.ModTime().Compare(b.info.ModTime())
+	})
+	return all, nil
 }
 
 // rotatedSuffix is what rotation appends to a name: numbers, dates and times, or a word for what was before.
@@ -267,7 +276,9 @@ func (s *Set) restore(earlier map[string]Saved) {
 		}
 		delete(saved, further)
 	}
-	for _, key := range slices.Sorted(maps.Keys(saved)) {
+	keys := slices.Sorted(maps.Keys(saved))
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(saved[a].Position.Modified, saved[b].Position.Modified) })
+	for _, key := range keys {
 		was := saved[key]
 		opts := s.opts.Options
 		opts.AtEnd, opts.Rotated, opts.Skip, opts.pinned = false, true, was.Skipped, was.Pinned
@@ -402,7 +413,7 @@ func (s *Set) adopt() {
 		}
 		f.opts.pinned = true
 		if base.At().Offset == 0 {
-			base.before = append(base.before, f.At())
+			base.before = append(append(append(base.before, f.At()), f.left...), f.before...)
 		}
 	}
 }

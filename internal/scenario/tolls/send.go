@@ -86,7 +86,8 @@ func (c *check) sendAll(ctx context.Context) error {
 			}
 			continue
 		}
-		if after.Queued == 0 && after.Lines == before.Lines {
+		// A step that began with a full queue has read nothing.
+		if after.Queued == 0 && before.Queued == 0 && after.Lines == before.Lines {
 			return nil
 		}
 		if time.Since(progress) > sendPatience {
