@@ -224,14 +224,41 @@ func (s *Set) list() ([]named, error) {
 		all = append(all, named{path, info})
 	}
 	all = slices.DeleteFunc(all, func(n named) bool { return s.baseOf(n.path) != "" })
-	slices.SortStableFunc(all, func(a, b named) int { // what is older is read first: numbers without the name that they were given to are files of their own
-		na, nb := rotatedSuffix.FindString(a.path), rotatedSuffix.FindString(b.path)
-		if na != "" && nb != "" && strings.TrimSuffix(a.path, na) == strings.TrimSuffix(b.path, nb) {
-			return compareAge(filepath.Base(strings.TrimSuffix(a.path, na)), generation{path: a.path, info: a.info}, generation{path: b.path, info: b.info})
-		}
-		return a.info.ModTime().Compare(b.info.ModTime())
-	})
+	oldestFirst(all, func(n named) (string, int64) { return n.path, n.info.ModTime().UnixNano() })
 	return all, nil
+}
+
+// oldestFirst orders files by when they were last written to. Those that differ in the number of a rotation alone are ordered by it, the highest first, in the
+// places that they have among the others.
+func oldestFirst[T any](files []T, of func(T) (path string, modified int64)) {
+	slices.SortStableFunc(files, func(a, b T) int {
+		_, x := of(a)
+		_, y := of(b)
+		return cmp.Compare(x, y)
+	})
+	numbered := map[string][]int{} // by the name without the number: indexes into files, ascending
+	number := func(file T) int {
+		path, _ := of(file)
+		n, _ := rotationNumber(filepath.Base(rotatedSuffix.ReplaceAllString(path, "")), path)
+		return n
+	}
+	for i, file := range files {
+		path, _ := of(file)
+		name := rotatedSuffix.ReplaceAllString(path, "")
+		if _, ok := rotationNumber(filepath.Base(name), path); ok {
+			numbered[name] = append(numbered[name], i)
+		}
+	}
+	for _, at := range numbered {
+		some := make([]T, len(at))
+		for i, place := range at {
+			some[i] = files[place]
+		}
+		slices.SortStableFunc(some, func(a, b T) int { return number(b) - number(a) })
+		for i, place := range at {
+			files[place] = some[i]
+		}
+	}
 }
 
 // rotatedSuffix is what rotation appends to a name: numbers, dates and times, or a word for what was before.
@@ -277,7 +304,7 @@ func (s *Set) restore(earlier map[string]Saved) {
 		delete(saved, further)
 	}
 	keys := slices.Sorted(maps.Keys(saved))
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(saved[a].Position.Modified, saved[b].Position.Modified) })
+	oldestFirst(keys, func(key string) (string, int64) { return key, saved[key].Position.Modified })
 	for _, key := range keys {
 		was := saved[key]
 		opts := s.opts.Options
