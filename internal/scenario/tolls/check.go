@@ -225,7 +225,7 @@ func (c *check) writeAndSend(ctx context.Context) (err error) {
 	if err := WriteAgentConfig(filepath.Join(c.Dir, "agent.json"), c.Dir, filepath.Join(c.Dir, "agent"), c.Server.Endpoint()); err != nil {
 		return err
 	}
-	if err := c.openFeed(); err != nil {
+	if err := c.openFeed(ctx); err != nil {
 		return err
 	}
 	generator := NewGenerator(c.Seed, c.Scale)

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-stream/weir/client"
 	"github.com/weir-stream/weir/client/put"
 	"github.com/weir-stream/weir/internal/agent"
+	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/scenario"
 )
 
@@ -28,12 +29,12 @@ type feed struct {
 }
 
 // openFeed begins where the checkpoints say.
-func (c *check) openFeed() error {
+func (c *check) openFeed(ctx context.Context) error {
 	config, err := agent.ReadConfig(filepath.Join(c.Dir, "agent.json"))
 	if err != nil {
 		return err
 	}
-	checkpoints, err := agent.OpenCheckpoints(config.CheckpointFile)
+	checkpoints, err := openCheckpoints(ctx, config.CheckpointFile)
 	if err != nil {
 		return err
 	}
@@ -47,6 +48,21 @@ func (c *check) openFeed() error {
 	}
 	c.feed = &feed{flow, checkpoints}
 	return nil
+}
+
+// openCheckpoints opens the checkpoints of an agent that has just been closed. A server that is being started at the same time has their lock too, from its fork to
+// its exec.
+func openCheckpoints(ctx context.Context, path string) (*agent.Checkpoints, error) {
+	backoff := client.Backoff{Patience: 10 * time.Second}
+	for {
+		checkpoints, err := agent.OpenCheckpoints(path)
+		if !fault.Is(err, fault.Conflict) {
+			return checkpoints, err
+		}
+		if err := backoff.Wait(ctx, err); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (c *check) closeFeed() error {
@@ -81,7 +97,7 @@ func (c *check) sendAll(ctx context.Context) error {
 			if err := c.closeFeed(); err != nil {
 				return err
 			}
-			if err := c.openFeed(); err != nil {
+			if err := c.openFeed(ctx); err != nil {
 				return err
 			}
 			continue
