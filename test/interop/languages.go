@@ -103,6 +103,7 @@ var languages = []language{
 	oldPython,
 	cli2,
 	multilang,
+	weirMultilang,
 	flink,
 	objectsPeer,
 	spark,
