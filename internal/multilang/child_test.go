@@ -25,11 +25,16 @@ func TestMain(m *testing.M) {
 		record(file)
 		return
 	}
-	if mode != "" {
+	switch mode {
+	case "":
+		os.Exit(serve(m))
+	case "daemon":
+		daemon()
+	case "stay": // whatever becomes of its input and output
+		forever()
+	default:
 		behave(mode)
-		return
 	}
-	os.Exit(serve(m))
 }
 
 // behave is a record processor. It prints what it gets on standard error, and answers as a processor of the KCL does, unless its mode says otherwise.
@@ -40,7 +45,7 @@ func behave(mode string) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "end of input")
 			if mode == "stubborn" {
-				select {}
+				forever()
 			}
 			os.Exit(0)
 		}
@@ -53,7 +58,7 @@ func behave(mode string) {
 		}
 		return m
 	}
-	say := func(text string) { fmt.Printf("\n%s\n", text) }
+	say := func(text string) { fmt.Fprintf(os.Stdout, "\n%s\n", text) }
 	checkpoint := func(rest string) {
 		say(`{"action":"checkpoint"` + rest + `}`)
 		next()
@@ -67,10 +72,10 @@ func behave(mode string) {
 			case "die":
 				os.Exit(3)
 			case "hang":
-				select {}
+				forever()
 			case "hang with children":
 				linger()
-				select {}
+				forever()
 			case "die with children":
 				linger()
 				os.Exit(3)
@@ -80,15 +85,15 @@ func behave(mode string) {
 				say(`{"action":"status"}`)
 			case "close":
 				os.Stdout.Close()
-				select {}
+				forever()
 			case "garbage":
 				say("DEBUG working")
 				say(`{"action":"status","responseFor":`)
 				say(`{"action":"initialize","shardId":"x"}`)
 				say(`["status"]`)
 			case "long":
-				fmt.Println(strings.Repeat("x", lineBytesMax+1))
-				fmt.Println(strings.Repeat("y", 3*lineBytesMax))
+				fmt.Fprintln(os.Stdout, strings.Repeat("x", lineBytesMax+1))
+				fmt.Fprintln(os.Stdout, strings.Repeat("y", 3*lineBytesMax))
 			case "flood":
 				for {
 					say("x")
@@ -105,7 +110,7 @@ func behave(mode string) {
 			case "deaf":
 				os.Stdin.Close()
 				say(`{"action":"checkpoint"}`)
-				select {}
+				forever()
 			}
 		}
 		if mode == "checkpoints" && (action == actionProcessRecords || action == actionShardEnded || action == actionShutdownRequested) {
@@ -206,3 +211,6 @@ func (tr *trial) failure() error {
 		return nil
 	}
 }
+
+// forever stays for as long as a test may take. An empty select would be taken for a deadlock.
+func forever() { <-time.NewTimer(time.Hour).C }

@@ -96,12 +96,12 @@ func record(file string) {
 			fmt.Fprintf(out, "%s %s\n", shard, m.Action)
 		}
 		if m.Action != actionInitialize && m.Action != actionLeaseLost {
-			fmt.Printf("\n{\"action\":\"checkpoint\",\"sequenceNumber\":null}\n")
+			fmt.Fprintf(os.Stdout, "\n{\"action\":\"checkpoint\",\"sequenceNumber\":null}\n")
 			if answer, err := in.ReadString('\n'); err != nil || !strings.Contains(answer, `"error":null`) {
 				fmt.Fprint(os.Stderr, "no checkpoint: ", answer)
 			}
 		}
-		fmt.Printf("\n{\"action\":\"status\",\"responseFor\":%q}\n", m.Action)
+		fmt.Fprintf(os.Stdout, "\n{\"action\":\"status\",\"responseFor\":%q}\n", m.Action)
 	}
 }
 

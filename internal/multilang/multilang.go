@@ -145,7 +145,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	case why = <-r.failures:
 	}
 	err = d.leave(r, worker)
-	<-ended
+	if ran := <-ended; err == nil {
+		err = ran
+	}
 	r.end()
 	if err != nil {
 		d.options.Say("", "leases were not given up; they expire: "+err.Error())

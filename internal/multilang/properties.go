@@ -1,6 +1,7 @@
 package multilang
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -276,7 +277,7 @@ func clientVersion(_ *reading, v string) error {
 	case "CLIENT_VERSION_CONFIG_3X":
 		return nil
 	case "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X":
-		return fmt.Errorf("this daemon does not share an application with KCL 2: finish the migration to CLIENT_VERSION_CONFIG_3X first")
+		return errors.New("this daemon does not share an application with KCL 2: finish the migration to CLIENT_VERSION_CONFIG_3X first")
 	}
 	return fmt.Errorf("%q is not CLIENT_VERSION_CONFIG_3X", v)
 }

@@ -100,7 +100,7 @@ func parseProviders(list string) ([]Provider, error) {
 	}
 	for _, p := range all {
 		if p.Kind == ProviderAnonymous && len(all) > 1 {
-			return nil, errors.New("AnonymousCredentialsProvider is among others: requests are signed, or they are not")
+			return nil, errors.New("requests are signed or they are not: AnonymousCredentialsProvider cannot be one of several")
 		}
 	}
 	return all, nil
