@@ -150,7 +150,7 @@ func (p *Producer) listShards(stream string, filter *types.ShardFilter) (shards 
 	in.StreamName, in.StreamARN = nameOrARN(stream)
 	for {
 		ctx, cancel := p.withTimeout()
-		out, err := p.opts.API.ListShards(ctx, in, asWeSend)
+		out, err := p.opts.API.ListShards(ctx, in, withoutRetries)
 		cancel()
 		if err != nil {
 			return nil, err

@@ -40,7 +40,11 @@ func (s *stream) send(entries []*entry, began instant) {
 		in.Records[i] = e.wire()
 	}
 	ctx, cancel := s.p.withTimeout()
-	out, err := s.p.opts.API.PutRecords(ctx, in, asWeSend)
+	body := bodies.Get().(*body)
+	out, err := s.p.opts.API.PutRecords(ctx, in, body.asWeSend)
+	if err == nil {
+		bodies.Put(body)
+	}
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
 		err = errTimeout
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -16,16 +17,29 @@ import (
 
 // direct is a client's JSON protocol with a PutRecords that is written once, into one buffer of the right size. The SDK's own serializer grows a buffer step by step and copies
 // what it has each time, which is a third of what packed records cost a client. What is sent is the same JSON.
-type direct struct{ smithyhttp.ClientProtocol }
+type direct struct {
+	smithyhttp.ClientProtocol
+	body *body
+}
+
+// body is the JSON of one request.
+type body struct{ bytes []byte }
+
+// bodies come back when their requests have succeeded: a server that has checked a request's signature has every byte of it, so nobody reads it any more. After an error somebody may, and
+// the body is left to the garbage collector.
+var bodies = sync.Pool{New: func() any { return new(body) }}
 
 // jsonProtocol is the protocol that direct knows how to speak.
 var jsonProtocol = smithy.ShapeID{Namespace: "aws.protocols", Name: "awsJson1_1"}
 
-// asWeSend is how the Producer calls the API. The SDK does not repeat a request by itself: the Producer knows better what is still worth sending.
-func asWeSend(o *kinesis.Options) {
-	o.Retryer = aws.NopRetryer{}
+// withoutRetries keeps the SDK from repeating a request by itself: the Producer knows better what is still worth sending.
+func withoutRetries(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }
+
+// asWeSend is how the Producer calls PutRecords.
+func (b *body) asWeSend(o *kinesis.Options) {
+	withoutRetries(o)
 	if o.Protocol != nil && o.Protocol.ID() == jsonProtocol {
-		o.Protocol = direct{o.Protocol}
+		o.Protocol = direct{o.Protocol, b}
 	}
 }
 
@@ -41,7 +55,8 @@ func (d direct) SerializeRequest(ctx context.Context, schema *smithy.OperationSc
 	}
 	req.Header.Set("X-Amz-Target", "Kinesis_20131202.PutRecords")
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	streamed, err := req.SetStream(bytes.NewReader(appendPutRecords(nil, put)))
+	d.body.bytes = appendPutRecords(d.body.bytes[:0], put)
+	streamed, err := req.SetStream(bytes.NewReader(d.body.bytes))
 	if err != nil {
 		return fmt.Errorf("put records: %w", err)
 	}

@@ -66,7 +66,7 @@ func TestDirectIsWhatTheSDKSends(t *testing.T) {
 		}
 		var bodies [2]any
 		var headers [2]http.Header
-		for i, how := range []func(*kinesis.Options){func(*kinesis.Options) {}, asWeSend} {
+		for i, how := range []func(*kinesis.Options){func(*kinesis.Options) {}, new(body).asWeSend} {
 			if _, err := api.PutRecords(t.Context(), in, how); err != nil {
 				t.Fatal(err)
 			}

@@ -24,7 +24,7 @@ import (
 
 const (
 	eventBytes = 100
-	eventKeys  = 10_000
+	eventKeys  = 1000
 )
 
 // producer compares the events that one CPU second brings into a stream, of client and server together: record by record, 500 a request, and by the producer library.
@@ -134,7 +134,7 @@ var event = payload(0)[:eventBytes]
 
 func putOne(ctx context.Context, api *kinesis.Client, keys []string) (int64, error) {
 	return inParallel(ctx, 32, func(worker, i int) (int64, error) {
-		_, err := api.PutRecord(context.WithoutCancel(ctx), &kinesis.PutRecordInput{StreamName: aws.String(stream), Data: event, PartitionKey: &keys[(worker*7919+i)%len(keys)]})
+		_, err := api.PutRecord(context.WithoutCancel(ctx), &kinesis.PutRecordInput{StreamName: aws.String(stream), Data: event, PartitionKey: &keys[(worker*271+i)%len(keys)]})
 		return 1, err
 	})
 }
@@ -143,7 +143,7 @@ func putMany(ctx context.Context, api *kinesis.Client, keys []string) (int64, er
 	return inParallel(ctx, 8, func(worker, i int) (int64, error) {
 		records := make([]types.PutRecordsRequestEntry, batchSize)
 		for j := range records {
-			records[j] = types.PutRecordsRequestEntry{Data: event, PartitionKey: &keys[(worker*7919+i*batchSize+j)%len(keys)]}
+			records[j] = types.PutRecordsRequestEntry{Data: event, PartitionKey: &keys[(worker*271+i*batchSize+j)%len(keys)]}
 		}
 		out, err := api.PutRecords(context.WithoutCancel(ctx), &kinesis.PutRecordsInput{StreamName: aws.String(stream), Records: records})
 		if err == nil && aws.ToInt32(out.FailedRecordCount) > 0 {
@@ -167,7 +167,7 @@ func putPacked(ctx context.Context, api *kinesis.Client, keys []string, ordered 
 	background := context.WithoutCancel(ctx)
 	events, err := inParallel(ctx, 4, func(worker, i int) (int64, error) {
 		for j := range batchSize {
-			if _, err := p.Put(background, producer.UserRecord{Stream: stream, PartitionKey: keys[(worker*7919+i*batchSize+j)%len(keys)], Data: event, Done: note}); err != nil {
+			if _, err := p.Put(background, producer.UserRecord{Stream: stream, PartitionKey: keys[(worker*271+i*batchSize+j)%len(keys)], Data: event, Done: note}); err != nil {
 				return int64(j), err
 			}
 		}
