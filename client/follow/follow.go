@@ -4,7 +4,7 @@
 // some name. It does not wait, send or remember: the caller polls when it likes, and keeps the Position of what it has
 // dealt with.
 //
-// Read File.Poll, then generations.go, which puts the rotated files of one name in order, then Set, which follows every
+// Read File.Poll, then rotate.go and generations.go, which puts the rotated files of one name in order, then Set, which follows every
 // file of a folder whose name matches.
 package follow
 
@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -56,21 +55,6 @@ type Options struct {
 	pinned bool
 }
 
-// Position is a place in the lines of a file and its rotated copies. It names the file by what was read from it, so it
-// stays good when the file is renamed or copied.
-type Position struct {
-	// Offset is how many bytes of that file were read.
-	Offset int64 `json:"offset"`
-	// Tail is the end of what was read, at most 256 bytes.
-	Tail []byte `json:"tail"`
-	// ID is the identity that the system gives to the file, such as its device and inode. Empty where there is none, and in positions of earlier versions.
-	ID string `json:"id,omitempty"`
-	// Cut says that Offset is inside of a line that was cut: the rest of it is to be left out.
-	Cut bool `json:"cut,omitempty"`
-	// Modified is when the file was last written to, in nanoseconds since 1970. When it is gone, older rotated files are known by it.
-	Modified int64 `json:"modified,omitempty"`
-}
-
 // Notice is something that happened to a followed file.
 type Notice struct {
 	Path string
@@ -81,47 +65,6 @@ type Notice struct {
 
 // String is the notice on a line, as an operator reads it.
 func (n Notice) String() string { return n.Path + ": " + n.Text }
-
-// Batch is lines of one file, in order, without their line ends.
-type Batch struct {
-	// Lines share one buffer, which belongs to the caller.
-	Lines [][]byte
-	// Position is behind the last line.
-	Position Position
-	// Path is the name that the file had when it was opened. It may have another by now.
-	Path string
-	// Start is the offset of the first line. It is nought at the beginning of each file, also of one that was truncated.
-	Start int64
-	// Unended says that the last line has no end, and will not get one.
-	Unended bool
-	// CutOff says that the last line was longer than Options.LineBytesMax and is only its beginning.
-	CutOff bool
-
-	read []byte   // what precedes the first line, as far as it is remembered, then the lines with their ends
-	ends []int    // ends[i] is where line i, with its end, ends in read
-	base int64    // offset of read[0]
-	left Position // at the beginning of a file, where the one before it was left
-}
-
-// Offset is where line i begins in its file.
-func (b *Batch) Offset(i int) int64 {
-	if i == 0 {
-		return b.Start
-	}
-	return b.base + int64(b.ends[i-1])
-}
-
-// Before is the Position before line i: whoever goes on from it gets that line first. Before the first line of a file it is the end of the one before.
-func (b *Batch) Before(i int) Position {
-	if i == 0 && b.Start == 0 {
-		return b.left
-	}
-	end := int(b.Start - b.base)
-	if i > 0 {
-		end = b.ends[i-1]
-	}
-	return Position{Offset: b.base + int64(end), Tail: bytes.Clone(b.read[max(0, end-tailBytesMax):end]), ID: b.Position.ID, Modified: b.Position.Modified}
-}
 
 // ErrLineTooLong says that a line is longer than Options.LineBytesMax.
 var ErrLineTooLong = errors.New("line is too long")
@@ -249,153 +192,6 @@ func (f *File) Poll(sizeBytes int) (Batch, error) {
 	return Batch{}, nil
 }
 
-// begin opens the generation to start with. It says false when there is none yet.
-func (f *File) begin() (bool, error) {
-	all, err := f.generations()
-	if err != nil {
-		return false, err
-	}
-	if from := f.opts.From; from != nil && (from.Offset > 0 || from.ID != "") {
-		if file, path := f.find(all, *from); file != nil {
-			f.open, f.name, f.id, f.offset, f.tail, f.seen = file, path, fileID(file), from.Offset, bytes.Clone(from.Tail), nil
-			f.last, f.cutting = *from, from.Cut
-			f.last.ID = f.id
-			f.opts.From = nil
-			return true, nil
-		}
-		if len(all) == 0 || f.opts.pinned {
-			return false, nil // nothing of that name for now
-		}
-		f.opts.From = nil
-		f.last = Position{}
-		f.notice(true, "the file that was being read is gone; going on with the oldest that is left")
-		f.opts.Rotated, f.opts.AtEnd = true, false
-		for _, g := range all {
-			if !g.live && g.info.ModTime().UnixNano() < from.Modified { // it was there before
-				f.before = append(f.before, endOf(g.path))
-			}
-		}
-	}
-	if len(all) == 0 || f.opts.pinned {
-		f.begun = true // what comes now is new
-		return false, nil
-	}
-	if !f.begun {
-		f.begun = true
-		newest := all[len(all)-1]
-		for _, g := range all {
-			if !g.live && !f.opts.Rotated && (!f.opts.AtEnd || g.path != newest.path) {
-				f.before = append(f.before, endOf(g.path))
-			}
-		}
-		if f.opts.AtEnd && newest.info.Size() > 0 {
-			if err := f.reopen(newest.path); err != nil || f.open == nil {
-				return false, err
-			}
-			return true, f.skipToEnd()
-		}
-	}
-	// An empty file is not opened yet: by the next poll it may have been filled and copied away, and what is read first
-	// would not tell.
-	for _, g := range all {
-		if g.info.Size() == 0 || !g.live && slices.ContainsFunc(f.before, func(old Position) bool { return old.isEndOf(g) }) {
-			continue
-		}
-		if live := all[len(all)-1]; !g.live && live.live && isPrefix(g.path, live.path) {
-			continue // a copy in the making, before the truncation
-		}
-		err := f.reopen(g.path)
-		f.listed = all
-		return f.open != nil, err
-	}
-	return false, nil
-}
-
-// find opens the file that holds what was read up to p. That is the file with p's identity, under whatever name, or else a copy of it. The name itself is
-// no copy when it has another identity: files of equal lines would be taken for each other, and lines would be lost.
-func (f *File) find(all []generation, p Position) (*os.File, string) {
-	var paths []string
-	for i := len(all) - 1; i >= 0; i-- { // the live file first: while a copy is being made, both hold what was read
-		paths = append(paths, all[i].path)
-	}
-	if f.opts.elsewhere != nil {
-		paths = append(paths, f.opts.elsewhere()...)
-	}
-	if p.ID != "" {
-		for _, path := range paths {
-			file := openMatching(path, p)
-			if p.Offset == 0 {
-				file, _ = os.Open(path) // nothing was read of it
-			}
-			if file != nil {
-				if fileID(file) == p.ID {
-					return file, path
-				}
-				file.Close()
-			}
-		}
-	}
-	for _, path := range paths {
-		if p.ID != "" && path == f.path {
-			continue
-		}
-		if file := openMatching(path, p); file != nil {
-			return file, path
-		}
-	}
-	return nil, ""
-}
-
-// Leave gives the file that is being read to somebody else, who goes on from At: it has another name now, which is followed on its own. This File goes on
-// with what is under its name.
-func (f *File) Leave() error {
-	err := f.Close()
-	f.opts.From, f.opts.Rotated, f.opts.AtEnd = nil, false, false
-	f.begun, f.before, f.last = false, nil, Position{}
-	f.offset, f.tail, f.seen, f.listed, f.idle, f.cutting = 0, nil, nil, nil, nil, false
-	return err
-}
-
-// reopen starts a generation from its first byte. It leaves open nil when the file is gone again.
-func (f *File) reopen(path string) error {
-	_ = f.Close()
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	f.open, f.name, f.id, f.offset, f.tail, f.seen, f.listed = file, path, fileID(file), 0, nil, nil, nil
-	f.cutting, f.leaving = false, time.Time{}
-	return nil
-}
-
-// skipToEnd moves behind the last complete line.
-func (f *File) skipToEnd() error {
-	info, err := f.open.Stat()
-	if err != nil {
-		return err
-	}
-	const step = 64 << 10
-	for end := info.Size(); end > 0; {
-		start := max(0, end-step)
-		chunk := make([]byte, end-start)
-		if _, err := f.open.ReadAt(chunk, start); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if i := bytes.LastIndexByte(chunk, '\n'); i >= 0 {
-			f.offset = start + int64(i) + 1
-			f.tail = make([]byte, min(f.offset, tailBytesMax))
-			_, err := f.open.ReadAt(f.tail, f.offset-int64(len(f.tail)))
-			f.last = Position{Offset: f.offset, Tail: bytes.Clone(f.tail), ID: f.id, Modified: info.ModTime().UnixNano()}
-			return err
-		}
-		end = start
-	}
-	return nil
-}
-
 // read takes the next lines of the open generation. intact is false when the bytes before offset are no longer those that
 // were read: the file was truncated, and may have grown again since. final takes a last line without its end too.
 func (f *File) read(sizeBytes int, final bool) (batch Batch, intact bool, err error) {
@@ -486,143 +282,8 @@ func (f *File) read(sizeBytes int, final bool) (batch Batch, intact bool, err er
 	}
 }
 
-// copiedAway is the copy that has what the live file held when it was opened, if nothing of it has been read yet and it holds something else by now.
-func (f *File) copiedAway() (*generation, error) {
-	if f.listed == nil {
-		return nil, nil
-	}
-	all, err := f.generations()
-	if err != nil || len(all) == 0 || !all[len(all)-1].live {
-		return nil, err // renamed: what is open stays what it is
-	}
-	if now, err := f.open.Stat(); err != nil || !os.SameFile(now, all[len(all)-1].info) {
-		return nil, err
-	}
-	for i := range all[:len(all)-1] {
-		g := &all[i]
-		listed := slices.ContainsFunc(f.listed, func(old generation) bool { return os.SameFile(old.info, g.info) })
-		if !listed && g.info.Size() > 0 && !isPrefix(g.path, f.path) { // a prefix is a copy in the making, before the truncation
-			return g, nil
-		}
-	}
-	return nil, nil
-}
-
-// truncated finds the copy that holds what the live file no longer does, and goes on there.
-func (f *File) truncated() error {
-	if copied, err := f.copiedAway(); err != nil || copied != nil {
-		if err != nil {
-			return err
-		}
-		f.notice(false, "truncated; its lines are in "+copied.path)
-		return f.reopen(copied.path)
-	}
-	all, err := f.generations()
-	if err != nil {
-		return err
-	}
-	was := Position{Offset: f.offset + int64(len(f.seen)), Tail: append(bytes.Clone(f.tail), f.seen...)}
-	var paths []string
-	for i := len(all) - 1; i >= 0; i-- {
-		if !all[i].live {
-			paths = append(paths, all[i].path)
-		}
-	}
-	if f.opts.elsewhere != nil {
-		paths = append(paths, f.opts.elsewhere()...)
-	}
-	f.leave()
-	for _, path := range paths {
-		if file := openMatching(path, was); file != nil && path != f.path {
-			_ = f.Close()
-			f.open, f.name, f.id, f.last.ID = file, path, fileID(file), fileID(file)
-			f.notice(false, "truncated; the rest is in "+path)
-			return nil
-		} else if file != nil {
-			file.Close()
-		}
-	}
-	f.notice(true, fmt.Sprintf("truncated, and no copy reaches byte %d: what was written between the last read and the truncation is gone", f.offset))
-	f.offset, f.tail, f.seen, f.cutting = 0, nil, nil, false
-	f.last = Position{ID: f.id}
-	return nil
-}
-
-// leave remembers the end of what is left behind, so that the file is known again when it turns up under a name that is followed on its own.
-func (f *File) leave() {
-	if f.last.Offset == 0 {
-		return
-	}
-	f.left = append(f.left, f.last)
-	f.left = f.left[max(0, len(f.left)-leftMax):]
-}
-
-// advance opens the generation after the open one, when there is one that has been written to and the open one is at its
-// end. The last line of the old generation, which will never get its end now, comes out first.
-func (f *File) advance(sizeBytes int) (batch Batch, moved bool, err error) {
-	current, err := f.open.Stat()
-	if err != nil {
-		return Batch{}, false, err
-	}
-	all, err := f.generations()
-	if err != nil {
-		return Batch{}, false, err
-	}
-	next := successor(all, current, f.offset, f.tail)
-	if f.opts.pinned || next == nil || next.info.Size() == 0 {
-		// Nothing newer, or nobody writes to it yet: the writer may still have the old file open.
-		return Batch{}, false, nil
-	}
-	if f.opts.Linger > 0 {
-		if f.leaving.IsZero() {
-			f.leaving = f.opts.Now()
-		}
-		if f.opts.Now().Sub(f.leaving) < f.opts.Linger {
-			return Batch{}, false, nil
-		}
-	}
-	// The successor has bytes, so the writer has left this file. What it wrote before it left is read now.
-	batch, intact, err := f.read(sizeBytes, true)
-	if err != nil || !intact || len(batch.Lines) > 0 {
-		return batch, intact, err // truncated meanwhile: the next turn sees it
-	}
-	f.notice(false, "rotated; going on with "+next.path)
-	f.leave()
-	if err := f.reopen(next.path); err != nil {
-		return Batch{}, false, err
-	}
-	f.listed = all
-	if f.open == nil {
-		// Renamed once more between the listing and the opening. Begin again from what was read last.
-		last := f.last
-		f.opts.From = &last
-		return Batch{}, true, nil
-	}
-	if opened, err := f.open.Stat(); err != nil || !os.SameFile(opened, next.info) {
-		last := f.last
-		f.opts.From = &last
-		_ = f.Close()
-		return Batch{}, true, err
-	}
-	return Batch{}, true, nil
-}
-
 func (f *File) notice(lost bool, text string) {
 	if f.opts.Notice != nil {
 		f.opts.Notice(Notice{Path: f.path, Lost: lost, Text: text})
 	}
-}
-
-// openMatching opens path if it holds p's tail right before p's offset, and gives nil otherwise.
-func openMatching(path string, p Position) *os.File {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	have := make([]byte, len(p.Tail))
-	if _, err := file.ReadAt(have, p.Offset-int64(len(p.Tail))); (err != nil && !errors.Is(err, io.EOF)) || !bytes.Equal(have, p.Tail) || len(p.Tail) == 0 {
-		file.Close()
-		return nil
-	}
-	return file
 }

@@ -1,7 +1,7 @@
 // Package agent sends the lines of log files to streams, as the Kinesis Agent does and with its configuration.
 //
 // It owns the configuration (config.go), what becomes of a line (split.go, convert.go, logformat.go), the way into a stream with what was not taken sent again
-// (flow.go), how far each file is (checkpoint.go) and how all of it is seen from outside (status.go, metrics.go). Which files there are and where they went
+// (flow.go, send.go), how far each file is (places.go, checkpoint.go) and how all of it is seen from outside (status.go, metrics.go). Which files there are and where they went
 // belongs to client/follow; the services to the SDK's clients.
 //
 // Read Flow, whose comment has the one invariant, then Agent.
