@@ -12,16 +12,16 @@ import (
 
 // begin opens the generation to start with. It says false when there is none yet.
 func (f *File) begin() (bool, error) {
+	if begun, err := f.beginAtName(); begun || err != nil {
+		return begun, err
+	}
 	all, err := f.generations()
 	if err != nil {
 		return false, err
 	}
 	if from := f.opts.From; from != nil && (from.Offset > 0 || from.ID != "") {
 		if file, path := f.find(all, *from); file != nil {
-			f.open, f.name, f.id, f.offset, f.tail, f.seen = file, path, fileID(file), from.Offset, bytes.Clone(from.Tail), nil
-			f.last, f.cutting = *from, from.Cut
-			f.last.ID = f.id
-			f.opts.From = nil
+			f.resume(file, path, *from)
 			return true, nil
 		}
 		if len(all) == 0 || f.opts.pinned {
@@ -70,6 +70,41 @@ func (f *File) begin() (bool, error) {
 		return f.open != nil, err
 	}
 	return false, nil
+}
+
+// beginAtName begins in the file under the name itself when that is certain without reading the folder, which may be large: it is the one that was being read, or
+// it has lines and is begun at its end.
+func (f *File) beginAtName() (bool, error) {
+	if from := f.opts.From; from != nil && from.ID != "" && from.Offset > 0 {
+		file := openMatching(f.path, *from)
+		if file == nil {
+			return false, nil
+		}
+		if fileID(file) != from.ID {
+			return false, file.Close()
+		}
+		f.resume(file, f.path, *from)
+		return true, nil
+	}
+	if f.opts.From != nil || f.begun || !f.opts.AtEnd || f.opts.pinned {
+		return false, nil
+	}
+	if err := f.reopen(f.path); err != nil || f.open == nil {
+		return false, err
+	}
+	if err := f.skipToEnd(); err != nil || f.offset > 0 {
+		f.begun = err == nil
+		return err == nil, err
+	}
+	return false, f.Close() // no whole line: which rotated files are left out has to be known
+}
+
+// resume goes on in an open file.
+func (f *File) resume(file *os.File, path string, from Position) {
+	f.open, f.name, f.id, f.offset, f.tail, f.seen = file, path, fileID(file), from.Offset, bytes.Clone(from.Tail), nil
+	f.last, f.cutting = from, from.Cut
+	f.last.ID = f.id
+	f.opts.From = nil
 }
 
 // find opens the file that holds what was read up to p. That is the file with p's identity, under whatever name, or else a copy of it. The name itself is

@@ -13,7 +13,10 @@ import (
 const settled = time.Second
 
 // look is what the system said of the open file, of the name and of their folder. While all of it is the same, there is nothing to read.
-type look struct{ open, live, dir fs.FileInfo }
+type look struct {
+	open, live, dir fs.FileInfo
+	since, looked   time.Time // the first and the last time that it was so
+}
 
 // look looks. It is nil when what it sees is too young to be trusted, or when time has to pass before something is done.
 func (f *File) look() *look {
@@ -38,14 +41,25 @@ func (f *File) look() *look {
 			return nil
 		}
 	}
-	return &look{open, live, dir}
+	return &look{open, live, dir, now, now}
 }
+
+// A file at which nothing has changed for sleepyAfter is looked at every sleepyEvery: a folder may have thousands of them.
+const (
+	sleepyAfter = 30 * time.Second
+	sleepyEvery = time.Second
+)
 
 // quiet says that nothing has changed since a Poll that found nothing.
 func (f *File) quiet() bool {
 	if f.idle == nil {
 		return false
 	}
+	at := time.Now()
+	if at.Sub(f.idle.since) > sleepyAfter && at.Sub(f.idle.looked) < sleepyEvery {
+		return true
+	}
+	f.idle.looked = at
 	now := f.look()
 	same := func(a, b fs.FileInfo) bool {
 		return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())

@@ -85,6 +85,9 @@ func (f *File) advance(sizeBytes int) (batch Batch, moved bool, err error) {
 	if err != nil {
 		return Batch{}, false, err
 	}
+	if live, err := os.Stat(f.path); err == nil && os.SameFile(live, current) {
+		return Batch{}, false, nil // nothing is newer, and the folder, which may be large, need not be read
+	}
 	all, err := f.generations()
 	if err != nil {
 		return Batch{}, false, err

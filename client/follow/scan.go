@@ -282,6 +282,9 @@ func (s *Set) isDone(f *followed) bool {
 	if s.exact != "" {
 		return false // the name is awaited
 	}
+	if _, err := os.Stat(f.path); err == nil {
+		return false
+	}
 	all, err := f.generations()
 	return err == nil && len(all) == 0
 }

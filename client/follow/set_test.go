@@ -124,7 +124,7 @@ func (w *folder) copy(from, to string) {
 }
 
 // Shows which files of a folder are followed, from where, and that a file under another name is not read again. Steps: w:NAME:TEXT writes, mv and cp take two
-// names, tr truncates, rm removes, ? polls, restart goes on from a checkpoint, +N lets N seconds pass.
+// names, tr truncates, rm removes, old makes a file an hour older, ? polls, restart goes on from a checkpoint, +N lets N seconds pass.
 func TestSet(t *testing.T) {
 	for _, row := range []struct {
 		name, pattern string
@@ -158,7 +158,7 @@ func TestSet(t *testing.T) {
 		{name: "the name without a suffix comes later", pattern: "a.log*", steps: "w:a.log.1:1~ ? w:a.log:2~ ? mv:a.log.1:a.log.2 mv:a.log:a.log.1 w:a.log:3~ ?", want: "1 2 3"},
 		{name: "removed", pattern: "*.log", steps: "w:a.log:1~ ? w:a.log:2~ rm:a.log ? +61 ? w:a.log:3~ ?", want: "1 2 3"},
 		{name: "truncated by hand, then a restart", pattern: "a.log*", steps: "w:a.log.1:0~ w:a.log:1~ ? tr:a.log ? restart w:a.log:2~ ?", want: "0 1 2", lost: 1},
-		{name: "what was read is removed, and older ones are left", pattern: "a.log*", steps: "w:a.log.1:0~ ? w:a.log:1~ ? mv:a.log.1:a.log.2 mv:a.log:a.log.1 w:a.log: ? rm:a.log.1 restart w:a.log:2~ ?", want: "0 1 2", lost: 1},
+		{name: "what was read is removed, and older ones are left", pattern: "a.log*", steps: "w:a.log.1:0~ old:a.log.1 ? w:a.log:1~ ? mv:a.log.1:a.log.2 mv:a.log:a.log.1 w:a.log: ? rm:a.log.1 restart w:a.log:2~ ?", want: "0 1 2", lost: 1},
 		{name: "the folder is away for a while", pattern: "*.log", steps: "w:a.log:1~ ? mvdir ? +61 ? mvback w:a.log:2~ ?", want: "1 2"},
 		{name: "compressed", pattern: "*", steps: "w:a.log:1~ w:a.log.1.gz:x~ w:b.ZIP:y~ ?", want: "1"},
 		{name: "the folder comes later", pattern: "*.log", atEnd: true, steps: "rmdir ? mkdir w:a.log:1~ ?", want: "1"},
@@ -179,6 +179,9 @@ func TestSet(t *testing.T) {
 					w.copy(a, b)
 				case "tr":
 					must(t, os.Truncate(w.path(a), 0))
+				case "old":
+					hour := time.Now().Add(-time.Hour)
+					must(t, os.Chtimes(w.path(a), hour, hour))
 				case "rm":
 					must(t, os.Remove(w.path(a)))
 				case "rmdir":
