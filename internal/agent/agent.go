@@ -231,12 +231,12 @@ func (a *Agent) writeStatus(ended bool) {
 	if err == nil {
 		err = os.Rename(path+".new", path)
 	}
-	text2 := ""
+	trouble := ""
 	if err != nil {
-		text2 = err.Error()
+		trouble = err.Error()
 	}
-	if text2 != "" && text2 != a.statusError {
+	if trouble != "" && trouble != a.statusError {
 		a.log.Warn("the status cannot be written, so weir agent status shows an old one", "err", err)
 	}
-	a.statusError = text2
+	a.statusError = trouble
 }

@@ -87,7 +87,7 @@ func openCheckpoints(fs vfs.FS, path string) (*Checkpoints, error) {
 	return c, nil
 }
 
-// errNotOurs is what to do about a checkpoint file that cannot be used.
+// notOurs is what to do about a checkpoint file that cannot be used.
 const notOurs = "nothing was changed. Repair it or put a backup in its place; or move it away to begin where initialPosition says, which may leave lines out or send them again"
 
 func decodeCheckpoints(text []byte) (map[string]FlowPlaces, error) {

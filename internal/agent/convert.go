@@ -78,7 +78,7 @@ func readPrinter(r *reader) printer {
 	return printer{pretty: r.oneOf("jsonFormat", "COMPACT", "COMPACT", "PRETTYPRINT") == "PRETTYPRINT"}
 }
 
-// print writes an object and the line end that every converted record keeps.
+// record writes an object and the line end that every converted record keeps.
 func (p printer) record(object []member) []byte {
 	var out strings.Builder
 	p.print(&out, object, 0)

@@ -96,7 +96,7 @@ func NewFlow(o FlowOptions) (*Flow, error) {
 		return nil, err
 	}
 	f.set = set
-	f.status.begin(f.c, o.Clock.Now())
+	f.status.begin(f.c)
 	return f, nil
 }
 

@@ -45,10 +45,10 @@ type FileStatus struct {
 type status struct {
 	mu      sync.Mutex
 	now     FlowStatus
-	skipped int64 // since the last take of skips
+	skipped int64 // since skips was asked last
 }
 
-func (s *status) begin(c *FlowConfig, _ time.Time) {
+func (s *status) begin(c *FlowConfig) {
 	s.now.Flow, s.now.Destination, s.now.Files = c.ID, c.Destination(), []FileStatus{}
 }
 
