@@ -18,22 +18,22 @@ import (
 func serveExample() (api producer.API, stop func()) {
 	dir, err := os.MkdirTemp("", "weir-example-")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	n, err := node.Start(context.Background(), node.Config{DataDir: dir, Dev: true, Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	c, err := client.NewKinesis(client.Options{Endpoint: "http://" + n.Addr(), Getenv: func(string) string { return "" }})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if _, err := client.EnsureStream(context.Background(), c, "orders", 1); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return c, func() {
 		if err := errors.Join(n.Stop(context.Background()), os.RemoveAll(dir)); err != nil {
-			log.Print(err)
+			panic(err)
 		}
 	}
 }

@@ -27,7 +27,6 @@ type fake struct {
 	requests [][]types.PutRecordsRequestEntry
 	lists    int
 	inFlight map[string]int // by shard: entries in requests that are not answered
-	crowded  bool           // there were two at once
 
 	// Hooks, called without mu. All may be nil.
 	before  func(call int, in *kinesis.PutRecordsInput) error // fails the request; nothing is taken

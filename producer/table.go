@@ -31,9 +31,6 @@ func (t *table) of(shard string) *lane {
 	return t.lanes[i]
 }
 
-// blind is whether no shard is known.
-func (t *table) blind() bool { return t.lanes[0].shard == "" }
-
 // meet says whether two ranges share a hash key.
 func meet(a, b record.HashRange) bool {
 	return a.Start.Cmp(b.End) <= 0 && b.Start.Cmp(a.End) <= 0

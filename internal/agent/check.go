@@ -100,7 +100,7 @@ func previewFlow(c *FlowConfig, places FlowPlaces) FlowPreview {
 		p.Error = err.Error()
 		return p
 	}
-	defer f.Close() // read only
+	defer func() { _ = f.Close() }() // read only
 	f.scan()
 	for _, key := range f.set.Keys() {
 		file := f.set.File(key)
@@ -117,7 +117,7 @@ func previewFlow(c *FlowConfig, places FlowPlaces) FlowPreview {
 		again := *c
 		again.FromStart = true
 		if s, err := NewFlow(FlowOptions{Config: &again, Sink: noSink{}}); err == nil {
-			defer s.Close() // read only
+			defer func() { _ = s.Close() }() // read only
 			s.scan()
 			p.sample(s)
 			p.Sample = len(p.Records) > 0

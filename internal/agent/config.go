@@ -102,27 +102,27 @@ type FlowConfig struct {
 }
 
 // RecordBytesMax is the largest record of the flow's service.
-func (f *FlowConfig) RecordBytesMax() int {
-	if f.Delivery {
+func (c *FlowConfig) RecordBytesMax() int {
+	if c.Delivery {
 		return deliveryRecordBytesMax
 	}
 	return streamRecordBytesMax
 }
 
 // bufferBytesMax is the largest request of the flow's service.
-func (f *FlowConfig) bufferBytesMax() int {
-	if f.Delivery {
+func (c *FlowConfig) bufferBytesMax() int {
+	if c.Delivery {
 		return deliveryBufferBytesMax
 	}
 	return streamBufferBytesMax
 }
 
 // Destination is the stream as the metrics name it.
-func (f *FlowConfig) Destination() string {
-	if f.Delivery {
-		return "DeliveryStream:" + f.Stream
+func (c *FlowConfig) Destination() string {
+	if c.Delivery {
+		return "DeliveryStream:" + c.Stream
 	}
-	return "KinesisStream:" + f.Stream
+	return "KinesisStream:" + c.Stream
 }
 
 // ConfigError is all mistakes of a configuration.

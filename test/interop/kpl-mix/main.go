@@ -329,7 +329,7 @@ func readWithKCL(ctx context.Context, classes string) (again int, err error) {
 		}
 	}
 	if err := errors.Join(err, lines.Err(), cmd.Wait()); err != nil {
-		return 0, fmt.Errorf("KCL, which has seen %d records, first %v, of%s: %w\n%.2000s", len(texts), complete(seen, "read by KCL"), shards, err, complaints.String())
+		return 0, fmt.Errorf("KCL, which has seen %d records of%s: %w\n%.2000s", len(texts), shards, errors.Join(err, complete(seen, "read by KCL")), complaints.String())
 	}
 	return again, complete(seen, "read by KCL")
 }
