@@ -55,7 +55,7 @@ bench: ## measure against the floor; writes docs/benchmarks.md
 	$(GO) run ./test/bench -o docs/benchmarks.md
 
 .PHONY: interop
-interop: ## AWS CLI, boto3, JavaScript and Java SDKs, KCL and KPL against a running server (needs python3, node, a JDK and Maven)
+interop: ## the SDKs, AWS CLIs, KCL, KPL, Flink and Spark against a running server (needs python3, node, a JDK, Maven and apt-get)
 	$(GO) run ./test/interop
 
 .PHONY: fuzz

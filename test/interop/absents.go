@@ -14,8 +14,8 @@ var absents = []absent{
 		"The provider cannot be built from the module proxy: its newest version there is 1.60.0 of 2019, whose go.mod has another path (\"module declares its path as github.com/terraform-providers/" +
 			"terraform-provider-aws\"), and neither its main branch nor that other path is served. OpenTofu 1.12.6 is served, and has nothing to do without it."},
 	{"fluentd and Fluent Bit with their Kinesis outputs", "Debian 12's packages", "Neither is a package of Debian 12, nor is the plugin `fluent-plugin-kinesis`, and the registry of Ruby's packages was not reached."},
-	{"Spark SQL's Kinesis connector, `spark-sql-kinesis-connector`", "Maven Central", "Its makers publish it as source to be built, not as an artifact."},
-	{"Amazon Kinesis Agent", "Maven Central", "It is published as an RPM and as source, not as an artifact. `weir agent` reads its configuration."},
+	{"Spark SQL's Kinesis connector, `spark-sql-kinesis-connector`", "its documentation", "Its makers publish it as source to be built, not as an artifact."},
+	{"Amazon Kinesis Agent", "its documentation", "It is published as an RPM and as source, not as an artifact. `weir agent` reads its configuration."},
 	{"KCL's own MultiLangDaemon 3.5", "`amazon-kinesis-client-multilang` 3.5.1 from Maven Central", "The repository served 3.1.3 at the newest, which is in the table."},
 	{"kcat and other clients of the Kafka protocol", "nothing", "Weir does not speak the Kafka protocol, so there is nothing to talk to."},
 }

@@ -1,16 +1,17 @@
-// Command interop shows that clients of other languages work unmodified: it builds weir, starts
+// Command interop shows that clients that others make work unmodified: it builds weir, starts
 // weir dev on free ports, and lets the AWS CLI, boto3, the JavaScript SDK v3 and the Java SDK v2 put,
 // get and list against it, reshard streams, and read through it: by GetRecords, and by SubscribeToShard,
 // which the last two do over HTTP/2. The Kinesis Client Library subscribes too, and runs whole, with
 // leases and metrics, in versions 3 and 2, while workers of it are killed; the Kinesis Producer Library
-// puts what it reads. Last, versitygw is held to the scripts of S3 that Weir is held to in test/aws.
+// puts what it reads. Its daemon for other languages, Apache Flink and Spark Streaming are killed in the
+// middle too. Last, versitygw is held to the scripts of S3 that Weir is held to in test/aws.
 //
 //	go run ./test/interop                             # everything
 //	go run ./test/interop -only python                # one language
-//	go run ./test/interop -o docs/compatibility.md    # everything, and writes the page about it
+//	go run ./test/interop -o docs/compatibility.md    # writes the page about what ran
 //
-// It needs python3, node with npm, and a JDK 17 with Maven; what these need it installs, from their
-// package registries, into .cache/interop. Checks live in the scripts of each language's folder, one
+// It needs python3, node with npm, a JDK 17 with Maven, and Debian's apt-get, which brings the AWS CLI 2;
+// what these need it installs, from their package registries, into .cache/interop. Checks live in the scripts of each language's folder, one
 // line of output each: "ok NAME" or "not ok NAME: why"; lines with a # say what was counted. A line
 // with a = is a row of docs/compatibility.md: page.go says how it reads.
 //

@@ -15,15 +15,19 @@ const kclpy = "3.2.0"
 // multilang is the MultiLangDaemon of the Kinesis Client Library for Java, with processors in Python and in Node.
 var multilang = language{
 	name:    "multilang",
-	clients: []string{"MultiLangDaemon of the KCL for Java"},
+	clients: []string{"MultiLangDaemon of the KCL for Java", "weir multilang with amazon_kclpy"},
 	install: func(ctx context.Context, p place) error {
 		built, source := filepath.Join(p.cache, "multilang"), filepath.Join(p.source, "multilang")
 		if err := installPython(ctx, p); err != nil {
 			return err
 		}
+		repository := "-Dmaven.repo.local=" + filepath.Join(p.cache, "m2")
 		if err := errors.Join(
 			os.RemoveAll(filepath.Join(built, "lib")), // or jars of earlier versions stay beside the new ones
-			output(ctx, source, "mvn", "-B", "-q", "-Dmaven.repo.local="+filepath.Join(p.cache, "m2"), "-Dinterop.target="+built, "compile"),
+			os.RemoveAll(filepath.Join(built, "kcl35", "lib")),
+			output(ctx, source, "mvn", "-B", "-q", repository, "-Dinterop.target="+built, "compile"),
+			output(ctx, source, "mvn", "-B", "-q", "-Pkcl35", repository, "-Dinterop.target="+filepath.Join(built, "kcl35"), "compile"),
+			output(ctx, p.root, "go", "build", "-o", filepath.Join(p.cache, "weir"), "./cmd/weir"),
 		); err != nil {
 			return err
 		}
@@ -43,6 +47,6 @@ var multilang = language{
 		built := filepath.Join(p.cache, "multilang")
 		packages := filepath.Join(built, "processors")
 		return []*exec.Cmd{script(nil, filepath.Join(p.cache, "python", "bin", "python"), "-B", filepath.Join(p.source, "multilang", "proof.py"),
-			filepath.Join(built, "lib"), filepath.Join(packages, "amazon_kclpy-"+kclpy), packages)}
+			filepath.Join(built, "lib"), filepath.Join(built, "kcl35", "lib"), filepath.Join(packages, "amazon_kclpy-"+kclpy), packages, filepath.Join(p.cache, "weir"))}
 	},
 }

@@ -1,7 +1,9 @@
 """The MultiLangDaemon of the Kinesis Client Library for Java, which keeps its leases in tables and hands records to processors in other languages.
 
-Arguments: the folder with the daemon's jars, the folder that holds amazon_kclpy, and the folder where aws-kcl is installed. Two daemons with processors
-in Python share an application; one of them is killed while records come and the stream is resharded. Another application has processors in Node.
+Arguments: the folder with the daemon's jars, another where the library in them is 3.5, the folder that holds amazon_kclpy, the folder where aws-kcl is installed, and weir. Two daemons with processors
+in Python share an application; one of them is killed while records come and the stream is resharded. In a second application the one that stays is weir
+multilang, which has the same processors and the same properties; it has the library 3.5 beside it, because an application of that version keeps in its lease
+table what earlier ones cannot read. A third has processors in Node.
 """
 
 import collections
@@ -19,7 +21,7 @@ import boto3
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "python"))
 from weir_check import HTTP, check, equal, row  # noqa: E402
 
-JARS, KCLPY, NODE = (pathlib.Path(word) for word in sys.argv[1:4])
+JARS, JARS35, KCLPY, NODE, WEIR = (pathlib.Path(word) for word in sys.argv[1:6])
 HERE = pathlib.Path(__file__).resolve().parent
 ACCOUNT = "200000000032"
 KEYS, EACH = 20, 150
@@ -43,8 +45,8 @@ class Application:
         self.name, self.executable, self.daemons = name, executable, []
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-multilang-"))
 
-    def start(self):
-        """Starts a daemon with a properties file as people have it; the endpoints are all that differs."""
+    def start(self, kind):
+        """Starts a daemon, java, java35 or weir, with a properties file as people have it; the endpoints are all that differs."""
         place = self.dir / str(len(self.daemons))
         place.mkdir()
         properties = place / "application.properties"
@@ -64,10 +66,13 @@ idleTimeBetweenReadsInMillis = 250
 metricsLevel = detailed
 """, encoding="utf-8")
         env = dict(os.environ, AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="any", AWS_ENDPOINT_URL_CLOUDWATCH=HTTP, PYTHONPATH=str(KCLPY), NODE_PATH=str(NODE / "node_modules"))
+        if kind == "weir":
+            command = [str(WEIR), "multilang", str(properties)]
+        else:
+            command = ["java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{HERE / 'conf'}:{JARS35 if kind == 'java35' else JARS}/*",
+                       "software.amazon.kinesis.multilang.MultiLangDaemon", "--properties-file", str(properties)]
         with open(place / "log", "wb") as log:
-            self.daemons.append(subprocess.Popen(
-                ["java", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{HERE / 'conf'}:{JARS}/*",
-                 "software.amazon.kinesis.multilang.MultiLangDaemon", "--properties-file", str(properties)], stdout=log, stderr=subprocess.STDOUT, env=env))
+            self.daemons.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env))
 
     def lines(self, daemon="*"):
         """What was written, in the order of each process: [(file, words)]. Processes are in the order of their first line's time."""
@@ -119,12 +124,14 @@ def put(stream, number):
     equal(answer["FailedRecordCount"], 0)
 
 
-def run(stream, executable, daemons):
+def run(stream, executable, *kinds):
+    """Runs a daemon of each kind, of which the first is killed if there are more."""
+    daemons = len(kinds)
     create(stream, 3)
     application = Application(stream, executable)
     try:
-        for _ in range(daemons):
-            application.start()
+        for kind in kinds:
+            application.start(kind)
         put(stream, 0)
         until("the first records", lambda: len(application.numbers()) == KEYS)
         if daemons > 1:
@@ -148,28 +155,36 @@ def run(stream, executable, daemons):
         application.close()
 
 
-def version(artifact):
-    return next(JARS.glob(f"{artifact}-[0-9]*.jar")).stem.removeprefix(artifact + "-")
+def version(jars, artifact):
+    return next(jars.glob(f"{artifact}-[0-9]*.jar")).stem.removeprefix(artifact + "-")
 
 
-DAEMON = version("amazon-kinesis-client-multilang")
+DAEMON, KCL35 = version(JARS, "amazon-kinesis-client-multilang"), version(JARS35, "amazon-kinesis-client")
+PYTHON = f"{sys.executable} -B {HERE / 'processor.py'}"
 
 
 def python():
     name = "MultiLangDaemon, processors in Python, one of two daemons killed during a reshard"
-    if check(name, run, "multilang-python", f"{sys.executable} -B {HERE / 'processor.py'}", 2):
+    if check(name, run, "multilang-python", PYTHON, "java", "java"):
         row("MultiLangDaemon of the KCL for Java", f"{DAEMON}, amazon_kclpy {KCLPY.name.rpartition('-')[2]}", "two daemons with processors in Python, leases in tables and metrics on",
             f"{KEYS * EACH} records", f"{KEYS * EACH} records, each at least once, in order within a processor", "a daemon killed during a reshard")
 
 
+def mixed():
+    name = "MultiLangDaemon and weir multilang in one application, processors in Python, the former killed during a reshard"
+    if check(name, run, "multilang-mixed", PYTHON, "java35", "weir"):
+        row("weir multilang with amazon_kclpy", f"amazon_kclpy {KCLPY.name.rpartition('-')[2]}, beside MultiLangDaemon {DAEMON} on KCL {KCL35}", "a daemon of each kind in one application, with the same processors and properties",
+            f"{KEYS * EACH} records", f"{KEYS * EACH} records, each at least once, in order within a processor", "the daemon in Java killed during a reshard")
+
+
 def node():
     name = "MultiLangDaemon, processors in Node, through a reshard"
-    if check(name, run, "multilang-node", f"node {HERE / 'processor.cjs'}", 1):
+    if check(name, run, "multilang-node", f"node {HERE / 'processor.cjs'}", "java"):
         row("MultiLangDaemon of the KCL for Java", f"{DAEMON}, aws-kcl for Node 2.3.2", "a daemon with processors in Node, leases in tables and metrics on",
             f"{KEYS * EACH} records", f"{KEYS * EACH} records, each at least once, in order within a processor", "a reshard while records come")
 
 
-threads = [threading.Thread(target=one) for one in (python, node)]
+threads = [threading.Thread(target=one) for one in (python, mixed, node)]
 for thread in threads:
     thread.start()
 for thread in threads:

@@ -78,10 +78,14 @@ public final class Proof {
     }
 
     /** Prints a line of docs/compatibility.md; a scenario does at its end, when all that it says is checked. */
-    private static void row(String client, String version, String what, int records, String received, String faults) {
-        long unit = (long) Math.pow(10, Math.floor(Math.log10(records))); // how many there are is the machine's affair, whose first figure is enough
-        String sent = String.format("more than %,d records", records / unit * unit);
+    private static void row(String client, String version, String what, String sent, String received, String faults) {
         System.out.println(String.join(" | ", "= " + client, version, what, sent, received, faults));
+    }
+
+    /** A count that is the machine's affair: its first figure is enough. */
+    private static String about(int records) {
+        long unit = (long) Math.pow(10, Math.floor(Math.log10(records)));
+        return String.format("%,d records or more", records / unit * unit);
     }
 
     /** The version of an artifact among the jars of a class path, whose second part is a folder of them. */
@@ -324,7 +328,7 @@ public final class Proof {
                 equal(slowest < 60_000, true, "leases move within 60 s; it took " + slowest + " ms");
                 application.stop();
                 String verified = verify(application, name, each, true);
-                row("Kinesis Client Library for Java", version(path, "amazon-kinesis-client"), mode + ", " + count + " workers with leases in tables and metrics on", each * KEYS,
+                row("Kinesis Client Library for Java", version(path, "amazon-kinesis-client"), mode + ", " + count + " workers with leases in tables and metrics on", about(each * KEYS),
                         "all of them, those of a key in order", (leader.equals(victim) ? "the worker that leads killed" : "a worker killed") + " during a reshard");
                 return verified + "; " + busy + " of " + count + " workers had leases; the killed worker" + (leader.equals(victim) ? ", which was the leader," : "") + " had " + held.size()
                         + " leases, which moved in " + slowest + " ms; " + metrics(name) + "; complaints " + application.complaints() + "; "
@@ -433,7 +437,7 @@ public final class Proof {
             application.stop();
             long inside = application.lines().stream().filter(line -> line.kind() == 'R' && !line.sequence().endsWith("/0")).count();
             String verified = verify(application, stream, each, false);
-            row("Kinesis Producer Library for Java", version(path3, "amazon-kinesis-producer"), "packs records over TLS, which KCL 3 unpacks", each * KEYS - 1, "all of them", "none");
+            row("Kinesis Producer Library for Java", version(path3, "amazon-kinesis-producer"), "packs records over TLS, which KCL 3 unpacks", each * KEYS + " records", "all of them", "none");
             return verified + "; they were stored as " + stored + ", " + inside + " have a subsequence number; " + said + "; producer and consumer: " + metrics(stream)
                     + (names(stream).contains("UserRecordsPut") ? "" : ", none of them the producer's");
         }
