@@ -237,6 +237,11 @@ func TestPatternsThatLookAround(t *testing.T) {
 		{`(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)`, []string{"a", "system", "systems", "syst", "sxstem.", "_system.", "s"}, []string{"", "system.", "system.a", "a$", "-"}},
 		{`(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?`,
 			[]string{"f", "f:live", "f:1a", "function:f:a"}, []string{"f:1", "f:", "f:a.b"}},
+		{`^(?!\s*$).+`, []string{"a", " a", "a ", "é"}, []string{"", " ", " \t ", "a\nb"}},
+		{`^(?!aws:)[\p{L}\p{Z}\p{N}_.:\/=+\-@%]*$`, []string{"", "a", "aw", "aws", "awss:", "AWS:x", "a:", "aws-x", "é:/=+-@%", "éaws:"}, []string{"aws:", "aws:x", "a*", "aws*", "aws:é"}},
+		{`jdbc:(redshift|postgresql)://((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(redshift(-serverless)?)\.([a-zA-Z0-9\.\-]+):\d{1,5}/[a-zA-Z0-9_$-]+`,
+			[]string{"jdbc:redshift://local.redshift.localhost:5439/dev", "jdbc:postgresql://a-b.c.redshift-serverless.x:1/d"},
+			[]string{"jdbc:redshift://redshift.localhost:5439/dev", "jdbc:redshift://-a.redshift.localhost:5439/dev", "jdbc:redshift://a-.redshift.localhost:5439/dev"}},
 	} {
 		translated, err := translatePattern(row.pattern)
 		if err != nil {
@@ -255,8 +260,8 @@ func TestPatternsThatLookAround(t *testing.T) {
 			}
 		}
 	}
-	if len(around) != 5 {
-		t.Errorf("%d patterns look around, and five are shown", len(around))
+	if len(around) != 8 {
+		t.Errorf("%d patterns look around, and eight are shown", len(around))
 	}
 }
 

@@ -29,6 +29,12 @@ var around = map[string]string{
 	`[0-9A-Za-z\.\-_]*(?<!\.)`: `([0-9A-Za-z._-]*[0-9A-Za-z_-])?`,
 	// Not "system." at the beginning.
 	`(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)`: `[_a-rt-zA-Z0-9][^$]*|s([^y$][^$]*)?|sy([^s$][^$]*)?|sys([^t$][^$]*)?|syst([^e$][^$]*)?|syste([^m$][^$]*)?|system([^.$][^$]*)?`,
+	// Not white space alone.
+	`^(?!\s*$).+`: `[^\n\r\x{85}\x{2028}\x{2029}]*[^ \t\x0B\f\n\r\x{85}\x{2028}\x{2029}][^\n\r\x{85}\x{2028}\x{2029}]*`,
+	// Not "aws:" at the beginning.
+	`^(?!aws:)[\p{L}\p{Z}\p{N}_.:\/=+\-@%]*$`: `(?:(?:[^\P{L}a]|[\p{Z}\p{N}_.:/=+\-@%])[\p{L}\p{Z}\p{N}_.:/=+\-@%]*|a(?:(?:[^\P{L}w]|[\p{Z}\p{N}_.:/=+\-@%])[\p{L}\p{Z}\p{N}_.:/=+\-@%]*)?|aw(?:(?:[^\P{L}s]|[\p{Z}\p{N}_.:/=+\-@%])[\p{L}\p{Z}\p{N}_.:/=+\-@%]*)?|aws(?:[\p{L}\p{Z}\p{N}_./=+\-@%][\p{L}\p{Z}\p{N}_.:/=+\-@%]*)?)?`,
+	// Names of hosts without a hyphen at either end.
+	`jdbc:(redshift|postgresql)://((?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(redshift(-serverless)?)\.([a-zA-Z0-9\.\-]+):\d{1,5}/[a-zA-Z0-9_$-]+`: `jdbc:(redshift|postgresql)://([A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(redshift(-serverless)?)\.([a-zA-Z0-9\.\-]+):\d{1,5}/[a-zA-Z0-9_$-]+`,
 }
 
 // translatePattern is a pattern of a model, in Java's syntax, for Go's regexp. What Go cannot do (looking

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-stream/weir/internal/wire/shapes/cloudwatch"
 	"github.com/weir-stream/weir/internal/wire/shapes/dynamodb"
 	"github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
+	"github.com/weir-stream/weir/internal/wire/shapes/firehose"
 	"github.com/weir-stream/weir/internal/wire/shapes/kinesis"
 	"github.com/weir-stream/weir/internal/wire/shapes/lambda"
 )
@@ -22,7 +23,7 @@ import (
 var seed = flag.Uint64("seed", 0, "seed of the random values; 0 for a new one")
 
 // services are all generated tables.
-var services = []*wire.Service{kinesis.Service, dynamodb.Service, dynamodbstreams.Service, lambda.Service, cloudwatch.Service}
+var services = []*wire.Service{kinesis.Service, dynamodb.Service, dynamodbstreams.Service, lambda.Service, cloudwatch.Service, firehose.Service}
 
 // eachShape calls f with every input, output, event and error of every operation, and a new value of it.
 func eachShape(t *testing.T, f func(t *testing.T, shape *wire.Shape, newValue func() any)) {
