@@ -21,7 +21,9 @@ type Catalog struct {
 }
 
 // Stream finds a delivery stream, or nil.
-func (c *Catalog) Stream(account, region, name string) *Stream { return c.streams[key(account, region, name)] }
+func (c *Catalog) Stream(account, region, name string) *Stream {
+	return c.streams[key(account, region, name)]
+}
 
 // Numbered finds a delivery stream by its number, or nil.
 func (c *Catalog) Numbered(number uint64) *Stream {

@@ -34,6 +34,7 @@ func Run(ctx context.Context, client *blob.Client, bucket string, differs map[st
 	s := &script{ctx: ctx, client: client, bucket: bucket, differs: maps.Clone(differs)}
 	s.putAndGet()
 	s.conditions()
+	s.upload()
 	s.find()
 	s.remove()
 	for step := range s.differs {
@@ -72,6 +73,31 @@ func (s *script) conditions() {
 	s.sees("get what was not replaced", s.get("new"), whole("new"))
 	s.sees("put if this one", s.put("new", "newer", blob.Put{IfMatch: md5Of("new")}), md5Of("newer"))
 	s.sees("get what was replaced", s.get("new"), whole("newer"))
+}
+
+func (s *script) upload() {
+	first, last := strings.Repeat("0123456789abcdef", blob.PartBytesMin/16), "the end"
+	_, err := s.client.Upload(s.ctx, s.bucket+"-none", "parts", blob.Put{})
+	s.sees("upload without a bucket", outcome(err), refused(fault.NotFound))
+	u, err := s.client.Upload(s.ctx, s.bucket, "parts", blob.Put{ContentType: "text/plain"})
+	s.sees("upload", outcome(err), "done")
+	if err != nil {
+		return
+	}
+	s.sees("upload part 1", outcome(u.Part(s.ctx, []byte(first))), "done")
+	s.sees("get what is being uploaded", s.get("parts"), refused(fault.NotFound))
+	s.sees("upload part 2", outcome(u.Part(s.ctx, []byte(last))), "done")
+	s.sees("complete", outcome(u.Complete(s.ctx)), "done")
+	content := func(said string) string { return said[:max(strings.LastIndex(said, ","), 0)] } // ETags of parts differ between servers
+	s.sees("get what was uploaded", content(s.get("parts")), content(whole(first+last)))
+	s.sees("remove what was uploaded", outcome(s.client.Delete(s.ctx, s.bucket, "parts")), "done")
+	if u, err = s.client.Upload(s.ctx, s.bucket, "parts", blob.Put{}); err == nil {
+		s.sees("upload part 1 of another", outcome(u.Part(s.ctx, []byte(first))), "done")
+		s.sees("abort", outcome(u.Abort(s.ctx)), "done")
+		s.sees("abort again", outcome(u.Abort(s.ctx)), "done")
+		s.sees("complete what was aborted", outcome(u.Complete(s.ctx)), refused(fault.NotFound))
+	}
+	s.sees("get what was aborted", s.get("parts"), refused(fault.NotFound))
 }
 
 func (s *script) find() {
