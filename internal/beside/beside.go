@@ -14,6 +14,7 @@ import (
 	"github.com/weir-stream/weir/internal/blob/store"
 	"github.com/weir-stream/weir/internal/commitlog"
 	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/delivery"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/functions"
@@ -64,7 +65,7 @@ func Folds(fs vfs.FS) ([]*Fold, error) {
 	return all, nil
 }
 
-var engines = []func(vfs.FS) ([]*Fold, error){tablesOf, objectsOf, functionsOf, plain(CheckpointsLog, datadir.Checkpoints, datadir.CheckpointsName, "checkpoints of consumers"), plain(MappingsLog, datadir.Mappings, datadir.MappingsName, "event source mappings")}
+var engines = []func(vfs.FS) ([]*Fold, error){tablesOf, objectsOf, functionsOf, plain(CheckpointsLog, datadir.Checkpoints, datadir.CheckpointsName, "checkpoints of consumers"), plain(MappingsLog, datadir.Mappings, datadir.MappingsName, "event source mappings"), deliveryOf}
 
 // The system's own logs that have snapshots beside them; the first is the control log.
 var (
@@ -72,6 +73,7 @@ var (
 	FunctionsLog   = commitlog.ID{Member: 2}
 	CheckpointsLog = commitlog.ID{Member: 4}
 	MappingsLog    = commitlog.ID{Member: 5}
+	DeliveryLog    = commitlog.ID{Member: 6}
 )
 
 // plain is an engine of one fold that has nothing but small snapshots, and whose machine of a moment is made of the log up to there.
@@ -82,6 +84,16 @@ func plain(log commitlog.ID, dir, name, of string) func(vfs.FS) ([]*Fold, error)
 		}
 		return []*Fold{{Of: of, Name: name, Dir: dir, Log: log, Machine: &heedless{}, CutsItself: true}}, nil
 	}
+}
+
+// DeliveryMachine is what the fold of delivery streams looks with: which of them exist, so that the logs of direct puts have names.
+type DeliveryMachine = fold.Published[*delivery.Catalog]
+
+func deliveryOf(fs vfs.FS) ([]*Fold, error) {
+	if there, err := has(fs, datadir.Delivery); !there {
+		return nil, err
+	}
+	return []*Fold{{Of: "delivery streams", Name: datadir.DeliveryName, Dir: datadir.Delivery, Log: DeliveryLog, Machine: delivery.Machine(), CutsItself: true}}, nil
 }
 
 func tablesOf(fs vfs.FS) ([]*Fold, error) {

@@ -63,16 +63,17 @@ type DiskStatus struct {
 
 // DamageStatus is a place that is damaged.
 type DamageStatus struct {
-	Seen          time.Time `json:"seen"`
-	Stream        string    `json:"stream,omitempty"`
-	Account       string    `json:"account,omitempty"`
-	Region        string    `json:"region,omitempty"`
-	Shard         string    `json:"shard,omitempty"`
-	Log           string    `json:"log,omitempty"`
-	FirstPosition int64     `json:"firstPosition"`
-	LastPosition  int64     `json:"lastPosition"`
-	File          string    `json:"file,omitempty"`
-	Byte          int64     `json:"byte"`
+	Seen           time.Time `json:"seen"`
+	Stream         string    `json:"stream,omitempty"`
+	DeliveryStream string    `json:"deliveryStream,omitempty"` // whose direct puts are damaged
+	Account        string    `json:"account,omitempty"`
+	Region         string    `json:"region,omitempty"`
+	Shard          string    `json:"shard,omitempty"`
+	Log            string    `json:"log,omitempty"`
+	FirstPosition  int64     `json:"firstPosition"`
+	LastPosition   int64     `json:"lastPosition"`
+	File           string    `json:"file,omitempty"`
+	Byte           int64     `json:"byte"`
 }
 
 // StreamStatus is a stream and what it takes and gives.

@@ -18,6 +18,7 @@ const (
 	Audit       = "audit"            // the audit log, a file a day: audit
 	Checkpoints = "checkpoints"      // snapshots of how far the server's own consumers have come: readers
 	Mappings    = "mappings"         // snapshots of the event source mappings: functions/mapping
+	Delivery    = "delivery"         // snapshots of the delivery streams: delivery
 	Functions   = "functions"        // functions' code, and snapshots of what exists: functions
 	Quarantine  = "quarantine"       // what repairs took out of use, a directory each
 	Pins        = "pins"             // what a backup that is under way holds on to: see backup
@@ -30,10 +31,11 @@ const (
 	FunctionsName    = "functions"
 )
 
-// What the snapshots in Checkpoints and Mappings call their logs.
+// What the snapshots in Checkpoints, Mappings and Delivery call their logs.
 const (
 	CheckpointsName = "checkpoints"
 	MappingsName    = "mappings"
+	DeliveryName    = "delivery"
 )
 
 // SecretBytes is the size of Secret.

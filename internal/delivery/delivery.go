@@ -20,6 +20,7 @@ import (
 	"github.com/weir-stream/weir/internal/blob"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/fold/commands"
@@ -102,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	e.turn = e.activity.Begin()
 	var err error
 	e.fold, err = fold.Open(ctx, fold.Options{
-		Name: "delivery", Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: e.catalog, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock, Backoff: o.Backoff, Logger: o.Logger,
+		Name: datadir.DeliveryName, Log: o.Log, FS: o.FS, Dir: o.Dir, Machine: e.catalog, Clock: o.Clock, Session: o.Session, TestClock: o.TestClock, Backoff: o.Backoff, Logger: o.Logger,
 	})
 	return e, err
 }

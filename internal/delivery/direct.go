@@ -12,8 +12,8 @@ import (
 	"github.com/weir-stream/weir/internal/readers"
 )
 
-// retention is how long what was put directly waits for a destination that does not take it (Firehose developer guide, "Data delivery": "up to 24 hours"; read 2026-11).
-const retention = 24 * time.Hour
+// Retention is how long what was put directly waits for a destination that does not take it (Firehose developer guide, "Data delivery": "up to 24 hours"; read 2026-11).
+const Retention = 24 * time.Hour
 
 // directBytes is how much one Read takes from the log, at least a batch.
 const directBytes = 1 << 20
@@ -26,6 +26,8 @@ type direct struct {
 
 // directShard is the name of the one shard.
 const directShard = "direct"
+
+func (d *direct) key() string { return strconv.FormatUint(d.number, 10) }
 
 // log is the log of the direct puts of a delivery stream.
 func (e *Engine) log(ctx context.Context, number uint64) (commitlog.Log, error) {
@@ -42,7 +44,7 @@ func (e *Engine) log(ctx context.Context, number uint64) (commitlog.Log, error) 
 
 // Shards is readers.Source's.
 func (d *direct) Shards(context.Context) ([]readers.ShardInfo, <-chan struct{}, error) {
-	return []readers.ShardInfo{{ID: directShard, Key: strconv.FormatUint(d.number, 10)}}, nil, nil
+	return []readers.ShardInfo{{ID: directShard, Key: d.key()}}, nil, nil
 }
 
 // Start is readers.Source's: what was put is delivered from the first on.
@@ -62,7 +64,7 @@ func (d *direct) Read(ctx context.Context, _ string, from int64, limit int) (rea
 		return readers.Chunk{}, err
 	}
 	now := d.engine.options.Clock.Now()
-	out := readers.Chunk{Next: from, Horizon: now.Add(-retention)}
+	out := readers.Chunk{Next: from, Horizon: now.Add(-Retention)}
 	chunk, err := log.Read(ctx, from, directBytes)
 	if fault.Is(err, fault.Trimmed) {
 		var bounds commitlog.Bounds

@@ -48,11 +48,14 @@ func (k *keeper) settle(ctx context.Context, s *Stream) error {
 		return nil // states, tags and times change nothing for it
 	}
 	if k.runner == nil && s.Source.Kinesis == nil {
-		if err := e.options.Store.Create(ctx, LogID(s.Number), commitlog.Config{Retention: retention}); err != nil {
+		if err := e.options.Store.Create(ctx, LogID(s.Number), commitlog.Config{Retention: Retention}); err != nil {
 			return err
 		}
 	}
 	k.stop(ctx)
+	if err := e.heal(ctx, s); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.halted {
@@ -65,6 +68,28 @@ func (k *keeper) settle(ctx context.Context, s *Stream) error {
 	k.runner = r
 	e.runners[k.number] = r
 	return nil
+}
+
+// heal forgets a checkpoint that stands behind the end of the log of direct puts: the log is not the one that it was made in, since a restore to an earlier moment, or a repair, has
+// made another one. All that the log has is delivered then.
+func (e *Engine) heal(ctx context.Context, s *Stream) error {
+	if s.Source.Kinesis != nil {
+		return nil
+	}
+	log, err := e.log(ctx, s.Number)
+	if err != nil {
+		return err
+	}
+	bounds, err := log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	at, has := e.options.Checkpoints.Get(s.consumer(), (&direct{e, s.Number}).key())
+	if !has || at.Position <= bounds.Next {
+		return nil
+	}
+	e.options.Logger.Error("delivery stream: its log ends before what was delivered; all that it has is delivered again", "deliveryStream", s.ARN(), "end", bounds.Next, "checkpoint", at.Position)
+	return e.options.Checkpoints.Drop(ctx, s.consumer())
 }
 
 // remove ends a delivery stream. What it has not delivered is lost, as on AWS: nothing is waited for.

@@ -187,6 +187,8 @@ func (x *Examination) tellDirectories() {
 			of = "checkpoints of consumers"
 		case info.ID == beside.MappingsLog:
 			of = "event source mappings"
+		case info.ID == beside.DeliveryLog:
+			of = "delivery streams"
 		default:
 			continue
 		}

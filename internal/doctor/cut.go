@@ -57,6 +57,7 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 	for _, id := range x.systemLogs() {
 		logs[id] = disklog.CutLog{At: -1, Claim: disklog.Claim{Optional: true}}
 	}
+	x.cutDirect(logs)
 	if err := x.keepFolds(at, logs); err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/delivery"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/record"
@@ -128,6 +129,7 @@ func Examine(ctx context.Context, o Options) (_ *Examination, err error) {
 		x.add(ctx, f)
 	}
 	x.compare()
+	x.compareDirect()
 	x.others()
 	for id, records := range x.Report.Checked.ByLog {
 		if id.Group == 0 || tables.IsLog(id) {
@@ -164,6 +166,8 @@ func (x *Examination) add(ctx context.Context, f disklog.Finding) {
 			}
 		} else if f.Log == (commitlog.ID{}) {
 			out.Text = "control log: " + f.Text
+		} else if s := x.deliveryOf(f.Log); s != nil {
+			out.Text, out.Account, out.Region = called(s)+": "+f.Text, s.Account, s.Region
 		} else if look := x.foldOf(f.Log); look != nil {
 			out.Text = look.Fold.Of + ": " + f.Text
 			if l, is := look.Fold.Machine.(*tables.Look); is {
@@ -278,7 +282,7 @@ func (x *Examination) compare() {
 		return // a stream that a lost command made would be missing for no fault of its own
 	}
 	for _, info := range x.image.Logs() {
-		if info.ID.Group == 0 || tables.IsLog(info.ID) {
+		if _, direct := delivery.IsLog(info.ID); direct || info.ID.Group == 0 || tables.IsLog(info.ID) {
 			continue
 		}
 		stream := x.state.StreamByGroup(info.ID.Group)

@@ -54,6 +54,9 @@ func (x *Examination) Plan(now time.Time) (*Treatment, error) {
 			step.Stream, step.Account, step.Region, step.Shard = stream.Name, stream.Account, stream.Region, streams.ShardID(s.Log.Member)
 			step.Text = fmt.Sprintf("stream %s (account %s, %s), %s: %s", stream.Name, stream.Account, stream.Region, step.Shard, s.Text)
 		}
+		if direct := x.deliveryOf(s.Log); direct != nil {
+			step.Account, step.Region, step.Text = direct.Account, direct.Region, called(direct)+": "+s.Text
+		}
 		if s.Do == "give up" {
 			last := s.To - 1
 			step.FirstPosition, step.LastPosition = &s.From, &last
@@ -82,6 +85,7 @@ func (x *Examination) claims() map[commitlog.ID]disklog.Claim {
 	}
 	claims := map[commitlog.ID]disklog.Claim{{}: {AtLeast: x.snapshot, Covered: true}}
 	x.foldClaims(claims)
+	x.directClaims(claims)
 	for stream := range x.state.All() {
 		for i := range stream.Shards {
 			shard := &stream.Shards[i]

@@ -198,6 +198,9 @@ func (n *Node) damageAttrs(d disklog.Damage) []any {
 			attrs = append(attrs, "stream", stream.Name, "account", stream.Account, "region", stream.Region, "shard", streams.ShardID(d.Log.Member))
 		}
 	}
+	if s := n.deliveryOf(d.Log); s != nil {
+		attrs = append(attrs, "deliveryStream", s.Name, "account", s.Account, "region", s.Region)
+	}
 	if d.File != "" {
 		attrs = append(attrs, "file", filepath.Join(n.config.DataDir, logDir, d.File), "byte", d.At)
 	}

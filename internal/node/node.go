@@ -32,6 +32,7 @@ import (
 	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/controller"
 	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/delivery"
 	"github.com/weir-stream/weir/internal/edge"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/functions"
@@ -59,7 +60,8 @@ var controlLog = commitlog.ID{}
 // consoleDrain is how long a look at the console may take when the node stops.
 const consoleDrain = time.Second
 
-// invocationDrain is how long functions that were given records of a stream may take to end when the node stops. Records of those that take longer are given again after the restart.
+// invocationDrain is how long functions that were given records of a stream, and deliveries, may take to end when the node stops. Records of those that take longer are given again after
+// the restart.
 const invocationDrain = 10 * time.Second
 
 // Node is a running server.
@@ -86,11 +88,13 @@ type Node struct {
 	functionsBound console.FunctionsStatus
 	mappings       *mapping.Engine
 	consumed       *readers.Checkpoints
+	delivery       *delivery.Engine
 	calls          inFlight
 	edge           *edge.Edge
 	console        net.Listener // nil when off
 
-	naming atomic.Pointer[controller.Controller] // control as soon as it is open: the store reports from before that, and from any goroutine
+	naming   atomic.Pointer[controller.Controller] // control as soon as it is open: the store reports from before that, and from any goroutine
+	delivers atomic.Pointer[delivery.Engine]       // delivery, likewise
 
 	incarnation atomic.Uint64 // how often the data directory has been opened
 	refusing    atomic.Bool   // appends fail because the disk is full or broken
@@ -189,11 +193,15 @@ func Start(ctx context.Context, config Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	firehoseAPI, err := n.openDelivery(ctx, fs, now, auditLog)
+	if err != nil {
+		return nil, err
+	}
 	dynamo := dynamodb.New(dynamodb.Options{Tables: n.tables, Clock: now, Audit: auditLog, Secret: secret, Logger: n.logger})
 	clients := reported.New(reported.Options{Clock: now})
 	n.metrics.registry.MustRegister(&reportedMetrics{clients})
 	services := []edge.Service{
-		dynamo, dynamo.Streams(), lambdaAPI,
+		dynamo, dynamo.Streams(), lambdaAPI, firehoseAPI,
 		cloudwatch.New(cloudwatch.Options{Metrics: clients, Clock: now, Audit: auditLog, Logger: n.logger}),
 		kinesis.New(kinesis.Options{Streams: n.streams, Control: n.control, Clock: now, Keys: masters, Audit: auditLog, Logger: n.logger, Quota: n.quota, Limited: config.limited()}),
 		s3.New(s3.Options{Store: n.objects, Clock: now, Audit: auditLog, Logger: n.logger}), // last: without a signature it takes what the others leave
@@ -348,6 +356,7 @@ func (n *Node) run(testClock *clock.Manual, auditLog *audit.Log) {
 	n.rest.Go(func() { n.ended(restCtx, "functions", n.functions.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "checkpoints", n.consumed.Run(restCtx)) })
 	n.rest.Go(func() { n.ended(restCtx, "event source mappings", n.mappings.Run(restCtx)) })
+	n.rest.Go(func() { n.ended(restCtx, "delivery streams", n.delivery.Run(restCtx)) })
 	if auditLog != nil {
 		n.rest.Go(func() { n.ended(restCtx, "audit log", auditLog.Run(restCtx)) })
 	}
@@ -397,12 +406,15 @@ func (n *Node) ended(ctx context.Context, part string, err error) {
 	go n.shutdown()
 }
 
-// shutdown takes the parts down: functions end what they were given, then the edge drains, since it is there that they reach streams and tables, then what stands behind
+// shutdown takes the parts down: functions end what they were given and objects under way are put, then the edge drains, since it is there that they reach streams and tables, then what stands behind
 // it stops, then the store closes.
 func (n *Node) shutdown() {
 	n.stop.Do(func() {
 		halt, cancel := context.WithTimeout(context.Background(), invocationDrain)
+		var halting sync.WaitGroup
+		halting.Go(func() { n.delivery.Halt(halt) })
 		n.mappings.Halt(halt)
+		halting.Wait()
 		cancel()
 		n.stopEdge()
 		<-n.edgeDone

@@ -105,6 +105,9 @@ func (n *Node) status(ctx context.Context) console.Status {
 		if stream := state.StreamByGroup(d.Log.Group); stream != nil {
 			place.Stream, place.Account, place.Region, place.Shard = stream.Name, stream.Account, stream.Region, streams.ShardID(d.Log.Member)
 		}
+		if of := n.deliveryOf(d.Log); of != nil {
+			place.DeliveryStream, place.Account, place.Region = of.Name, of.Account, of.Region
+		}
 		st.Damaged = append(st.Damaged, place)
 	}
 	n.damages.mu.Unlock()

@@ -101,7 +101,7 @@ const idlePause = time.Millisecond
 // Drain waits until nothing is in flight: no call is being served, but for subscriptions that have nothing to send, no timer and no deadline of the catalog is
 // due, and every part has done what was to be done: streams have the logs that they should have and have been looked at for scaling, tables wait for
 // nothing, no object is there that its lifecycle has let go, no function is being made ready, no asynchronous event runs or is due, and no
-// event source mapping has anything to do.
+// event source mapping and no delivery stream has anything to do: no delivery is under way.
 func (s *steppedClock) Drain(ctx context.Context) error {
 	for !s.idle() {
 		if err := clock.Sleep(ctx, clock.Real, idlePause); err != nil {
@@ -120,7 +120,7 @@ func (s *steppedClock) idle() bool {
 
 // settled says whether every part that works by itself has nothing left to do at this time.
 func (n *Node) settled(now time.Time) bool {
-	for _, part := range []interface{ Settled() bool }{n.scaler, n.streams, n.tables, n.objects, n.mappings} {
+	for _, part := range []interface{ Settled() bool }{n.scaler, n.streams, n.tables, n.objects, n.mappings, n.delivery} {
 		if !part.Settled() {
 			return false
 		}

@@ -13,12 +13,14 @@ import (
 
 	cloudwatchapi "github.com/weir-stream/weir/internal/api/cloudwatch"
 	dynamodbapi "github.com/weir-stream/weir/internal/api/dynamodb"
+	firehoseapi "github.com/weir-stream/weir/internal/api/firehose"
 	kinesisapi "github.com/weir-stream/weir/internal/api/kinesis"
 	lambdaapi "github.com/weir-stream/weir/internal/api/lambda"
 	"github.com/weir-stream/weir/internal/api/s3"
 	cloudwatch "github.com/weir-stream/weir/internal/wire/shapes/cloudwatch"
 	dynamodb "github.com/weir-stream/weir/internal/wire/shapes/dynamodb"
 	dynamodbstreams "github.com/weir-stream/weir/internal/wire/shapes/dynamodbstreams"
+	"github.com/weir-stream/weir/internal/wire/shapes/firehose"
 	kinesis "github.com/weir-stream/weir/internal/wire/shapes/kinesis"
 	"github.com/weir-stream/weir/internal/wire/shapes/lambda"
 )
@@ -35,6 +37,7 @@ var services = []struct {
 	{"docs/aws/cloudwatch.md", slices.Sorted(maps.Keys(cloudwatch.Service.Operations)), cloudwatchapi.Supported},
 	{"docs/aws/dynamodb.md", slices.Sorted(maps.Keys(dynamodb.Service.Operations)), dynamodbapi.Supported},
 	{"docs/aws/dynamodbstreams.md", slices.Sorted(maps.Keys(dynamodbstreams.Service.Operations)), dynamodbapi.StreamsSupported},
+	{"docs/aws/firehose.md", slices.Sorted(maps.Keys(firehose.Service.Operations)), firehoseapi.Supported},
 	{"docs/aws/kinesis.md", slices.Sorted(maps.Keys(kinesis.Service.Operations)), kinesisapi.Supported},
 	{"docs/aws/s3.md", s3Operations(), s3Serves},
 	{"docs/aws/lambda.md", slices.Sorted(maps.Keys(lambda.Service.Operations)), lambdaapi.Supported},
@@ -90,6 +93,7 @@ func TestRefusedOptionsAreDocumented(t *testing.T) {
 	}{
 		{"internal/api/cloudwatch", "docs/aws/cloudwatch.md", 5},
 		{"internal/api/dynamodb", "docs/aws/dynamodb.md", 14},
+		{"internal/api/firehose", "docs/aws/firehose.md", 25},
 		{"internal/api/lambda", "docs/aws/lambda.md", 40},
 		{"internal/api/s3", "docs/aws/s3.md", 35},
 	} {
