@@ -13,6 +13,7 @@ import (
 	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/datadir"
+	"github.com/weir-stream/weir/internal/delivery"
 	"github.com/weir-stream/weir/internal/fault"
 	"github.com/weir-stream/weir/internal/fold"
 	"github.com/weir-stream/weir/internal/streams"
@@ -21,7 +22,7 @@ import (
 // Cut brings a sound directory, which is a copy, back to the state of a moment: the control commands up to it, and of every shard the records that had arrived. The exactness
 // is a millisecond by the clock of the server that took them; where that clock had gone back, what stands behind a later record in its shard is cut with it.
 //
-// Records that retention removed between the moment and the copy are not in it. NotFound names a stream that was deleted in between; Trimmed says that
+// Records that retention removed between the moment and the copy are not in it. NotFound names a stream or delivery stream that was deleted in between; Trimmed says that
 // the commands do not reach so far back. Unsupported names tables and buckets that were changed after the moment: those stay as they are, or nothing is cut.
 func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 	if !x.Report.Sound || !x.whole {
@@ -57,13 +58,19 @@ func (x *Examination) Cut(ctx context.Context, at time.Time) error {
 	for _, id := range x.systemLogs() {
 		logs[id] = disklog.CutLog{At: -1, Claim: disklog.Claim{Optional: true}}
 	}
-	x.cutDirect(logs)
+	deliveries, err := x.cutDirect(ctx, millis, logs)
+	if err != nil {
+		return err
+	}
 	if err := x.keepFolds(at, logs); err != nil {
 		return err
 	}
 	buried := func(id commitlog.ID) bool {
 		if id.Group == 0 {
 			return false
+		}
+		if number, direct := delivery.IsLog(id); direct {
+			return number <= deliveries.LastNumber() && deliveries.Numbered(number) == nil
 		}
 		stream := state.StreamByGroup(id.Group)
 		switch {

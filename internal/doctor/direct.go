@@ -1,12 +1,17 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/weir-stream/weir/internal/beside"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/commitlog/batch"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
+	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/delivery"
+	"github.com/weir-stream/weir/internal/fault"
+	"github.com/weir-stream/weir/internal/fold"
 )
 
 // The logs of direct puts: each is of a delivery stream, which the fold of delivery streams knows.
@@ -73,11 +78,77 @@ func (x *Examination) directClaims(claims map[commitlog.ID]disklog.Claim) {
 	}
 }
 
-// cutDirect keeps the logs of direct puts, up to the moment: which of them belong to a delivery stream of then the server finds out.
-func (x *Examination) cutDirect(logs map[commitlog.ID]disklog.CutLog) {
-	for _, info := range x.image.Logs() {
-		if _, is := delivery.IsLog(info.ID); is {
-			logs[info.ID] = disklog.CutLog{At: -1, Claim: disklog.Claim{Retention: delivery.Retention, Optional: true}}
+// cutDirect adds the logs of the delivery streams that there were at a moment, and gives those. NotFound names one that was deleted since, with what it had not delivered.
+func (x *Examination) cutDirect(ctx context.Context, millis int64, logs map[commitlog.ID]disklog.CutLog) (*delivery.Catalog, error) {
+	c, err := x.deliveriesAt(ctx, millis)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range c.All() {
+		if s.Source.Kinesis != nil {
+			continue
+		}
+		optional := s.Status != delivery.Active
+		if _, err := x.image.Log(delivery.LogID(s.Number)); err != nil && !optional {
+			return nil, fault.New(fault.NotFound, "%s was deleted between that moment and the backup, and what it had not delivered with it; an earlier backup may have it", called(s))
+		}
+		logs[delivery.LogID(s.Number)] = disklog.CutLog{At: -1, Claim: disklog.Claim{Retention: delivery.Retention, Optional: optional}}
+	}
+	return c, nil
+}
+
+// deliveriesAt is which delivery streams there were at a moment.
+func (x *Examination) deliveriesAt(ctx context.Context, millis int64) (*delivery.Catalog, error) {
+	log, err := x.image.Log(beside.DeliveryLog)
+	if fault.Is(err, fault.NotFound) {
+		return new(delivery.Catalog), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	bounds, end, err := endAt(ctx, log, millis)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fold.Snapshots(x.options.FS, datadir.Delivery, datadir.DeliveryName)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	m := delivery.Machine()
+	replay := fold.NewReplay(datadir.DeliveryName, m)
+	for _, file := range files { // the oldest first: the newest that is not too new counts
+		if file.Err != nil || file.Next > end {
+			continue
+		}
+		if replay, err = fold.Restore(x.options.FS, datadir.Delivery, file.Name, datadir.DeliveryName, m); err != nil {
+			return nil, err
 		}
 	}
+	if replay.Next() < bounds.First {
+		return nil, fault.New(fault.Trimmed, "the commands of delivery streams that are left begin later")
+	}
+	for at := replay.Next(); at < end; {
+		chunk, err := log.Read(ctx, at, 1<<20)
+		if err != nil {
+			return nil, err
+		}
+		var r batch.Record
+		it := batch.Iterate(chunk.Batches)
+		for it.Next(&r) {
+			if r.Position < at || r.Position >= end {
+				continue
+			}
+			if err := replay.Apply(r.Position, r.Timestamp, r.Value); err != nil {
+				return nil, fault.Wrap(err, "log of delivery streams at %d", r.Position)
+			}
+		}
+		if err := it.Err(); err != nil {
+			return nil, err
+		}
+		if chunk.Next == at {
+			break
+		}
+		at = chunk.Next
+	}
+	return m.Now(), nil
 }

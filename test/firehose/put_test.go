@@ -26,6 +26,10 @@ import (
 	"github.com/weir-stream/weir/internal/record"
 )
 
+func kinesisStream(name string) *kinesis.CreateStreamInput {
+	return &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(2)}
+}
+
 // hints are a buffer's.
 func hints(size, interval int32) *types.BufferingHints {
 	return &types.BufferingHints{SizeInMBs: &size, IntervalInSeconds: &interval}
@@ -92,7 +96,7 @@ func TestPutRecordBatch(t *testing.T) {
 func TestKinesisSource(t *testing.T) {
 	s := shared.session(t)
 	s.makeBucket()
-	_, err := s.streams.CreateStream(s.ctx, &kinesis.CreateStreamInput{StreamName: aws.String("s"), ShardCount: aws.Int32(2)})
+	_, err := s.streams.CreateStream(s.ctx, kinesisStream("s"))
 	s.must(err)
 	put := func(key string, data []byte) bool {
 		_, err := s.streams.PutRecord(s.ctx, &kinesis.PutRecordInput{StreamName: aws.String("s"), PartitionKey: &key, Data: data})
