@@ -65,6 +65,7 @@ fuzz: ## every fuzz target for FUZZTIME
 .PHONY: long
 long: ## the tests that take hours: KILLS kills, FUZZTIME of fuzzing each, many seeds
 	WEIR_CRASH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 4h -v ./test/crash
+	WEIR_CRASH_KILLS=$(KILLS) $(GO) test -count=1 -timeout 4h -v -run TestKills ./test/firehose
 	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F5 F1+F5; do $(GO) run ./cmd/weir demo tolls --check --fault $$fault --seed $$seed || exit 1; done; done
 	for seed in 1 2 3 4 5 6 7 8 9 10; do for fault in F1 F2 F3 F5 F9 F1+F5 F1+F9 F5+F9 F1+F2+F3+F5+F9; do for pace in max test; do \
 		$(GO) run ./cmd/weir demo offers --check --fault $$fault --pace $$pace --seed $$seed || exit 1; done; done; done

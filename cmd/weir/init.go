@@ -132,6 +132,11 @@ limits = "RATES"
 # How many connections there may be at once; further ones wait. The process must be allowed to open 1,000 files more (ulimit -n).
 # connections_max = 20000
 
+# Another S3 that delivery streams deliver to, instead of the buckets of this server. Who asks is said as for every program of AWS.
+# [delivery_s3]
+# endpoint = "https://s3.eu-central-1.amazonaws.com"
+# virtual_hosts = true
+
 # Quotas of your own, by their names in docs/operate/limits.md. Counts, such as this one, hold also when limits is "off".
 # [quotas]
 # QUOTA = VALUE

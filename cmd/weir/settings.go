@@ -1,19 +1,24 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/weir-stream/weir/internal/blob"
 	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/quota"
 )
@@ -33,7 +38,16 @@ type settings struct {
 
 	ConnectionsMax int `toml:"connections_max,omitempty" json:"connections_max,omitempty"` // in the file only; 0 is the default of the node
 
+	DeliveryS3 deliveryS3 `toml:"delivery_s3,omitempty" json:"delivery_s3,omitzero"` // in the file only
+
 	Quotas map[string]int64 `toml:"quotas,omitempty" json:"quotas,omitempty"` // adjustable rows of the quota table, by name; in the file only
+}
+
+// deliveryS3 is the S3 that delivery streams deliver to. Without an endpoint it is the server's own. Who asks is said as for every program of AWS: by AWS_ACCESS_KEY_ID, a profile, a role.
+type deliveryS3 struct {
+	Endpoint     string `toml:"endpoint,omitempty" json:"endpoint,omitempty"`
+	Region       string `toml:"region,omitempty" json:"region,omitempty"` // empty is that of the delivery stream
+	VirtualHosts bool   `toml:"virtual_hosts,omitempty" json:"virtual_hosts,omitempty"`
 }
 
 // off is how an address says that it is not wanted; an empty one would be taken for one that was not said.
@@ -124,6 +138,9 @@ func readFile(s settings, path string) (settings, error) {
 				if key[0] == "quotas" || key[0] == "connections_max" {
 					what = "a whole number"
 				}
+				if key[len(key)-1] == "virtual_hosts" {
+					what = "true or false"
+				}
 				return s, fmt.Errorf("%s line %d column %d: %s must be %s", path, line, column, strings.Join(key, "."), what)
 			}
 			return s, fmt.Errorf("%s line %d column %d: %s", path, line, column, strings.TrimPrefix(malformed.Error(), "toml: "))
@@ -166,6 +183,13 @@ func (s settings) validate() error {
 	if s.Limits != "aws" && s.Limits != off {
 		say("limits %q is neither aws nor off", s.Limits)
 	}
+	if e := s.DeliveryS3.Endpoint; e != "" {
+		if u, err := url.Parse(e); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			say("delivery_s3.endpoint %q is no URL such as https://s3.eu-central-1.amazonaws.com", e)
+		}
+	} else if s.DeliveryS3 != (deliveryS3{}) {
+		say("delivery_s3 has no endpoint")
+	}
 	if s.ConnectionsMax < 0 {
 		say("connections_max %d is negative", s.ConnectionsMax)
 	}
@@ -202,12 +226,26 @@ func validDurability(value string) error {
 	return fmt.Errorf("durability %q is none of sync, interval=50ms, os", value)
 }
 
+// awsCredentials are those of the AWS SDK's usual chain, which is asked when they are needed first.
+func awsCredentials() aws.CredentialsProvider {
+	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		loaded, err := awsconfig.LoadDefaultConfig(ctx)
+		if err != nil {
+			return aws.Credentials{}, err
+		}
+		return loaded.Credentials.Retrieve(ctx)
+	}))
+}
+
 // config is what the node is told.
 func (s settings) config(t *terminal) node.Config {
 	c := node.Config{
 		Launcher: launcher(),
 		Listen:   s.Listen, DataDir: s.DataDir, Durability: s.Durability, Limits: s.Limits, Quotas: s.quotas(),
 		MasterKeyFile: s.MasterKeyFile, Audit: s.Audit == "on", ConnectionsMax: s.ConnectionsMax, Logger: t.logger(s.LogLevel),
+	}
+	if d := s.DeliveryS3; d.Endpoint != "" {
+		c.DeliveryS3 = blob.Options{Endpoint: d.Endpoint, Region: d.Region, VirtualHosts: d.VirtualHosts, Credentials: awsCredentials()}
 	}
 	if s.TLSListen != off {
 		c.TLSListen = s.TLSListen

@@ -39,6 +39,10 @@ func TestPrecedence(t *testing.T) {
 	if err := got.validate(); err != nil {
 		t.Error(err)
 	}
+	got.DeliveryS3 = deliveryS3{"https://s3.example", "eu-west-3", true}
+	if c := got.config(tr.terminal).DeliveryS3; c.Endpoint != "https://s3.example" || c.Region != "eu-west-3" || !c.VirtualHosts || c.Credentials == nil {
+		t.Errorf("S3 of delivery streams: %+v", c)
+	}
 	if c := got.config(tr.terminal); c.ConsoleListen != "" || c.TLSListen != "127.0.0.1:4" || c.Dev || c.Limits != "off" || c.Quotas[quota.Shards] != 7 || c.ConnectionsMax != 500 {
 		t.Errorf("config %+v", c)
 	}
@@ -62,6 +66,10 @@ func TestConfigCheck(t *testing.T) {
 		{"limits = \"some\"\n[quotas]\nkinesis-shard = 10\nkinesis-tags = 60\nkinesis-streams-creating = -1\n",
 			[]string{"neither aws nor off", `"kinesis-shard" is not one`, `"kinesis-tags" is 50 for every client`, "cannot be negative"}},
 		{"[quotas]\nkinesis-shards = \"many\"\n", []string{"line 2", "quotas.kinesis-shards must be a whole number"}},
+		{"[delivery_s3]\nendpoint = \"http://127.0.0.1:9000\"\nregion = \"eu-west-3\"\nvirtual_hosts = true\n", nil},
+		{"[delivery_s3]\nendpoint = \"127.0.0.1:9000\"\n", []string{"delivery_s3.endpoint \"127.0.0.1:9000\" is no URL"}},
+		{"[delivery_s3]\nregion = \"eu-west-3\"\n", []string{"delivery_s3 has no endpoint"}},
+		{"[delivery_s3]\nvirtual_hosts = 1\n", []string{"delivery_s3.virtual_hosts must be true or false"}},
 		{"connections_max = \"many\"\n", []string{"line 1", "connections_max must be a whole number"}},
 		{"connections_max = -1\n", []string{"connections_max -1 is negative"}},
 		{"listn = \"x\"\n\nlimit = 1\n", []string{`line 1: key "listn"`, `line 3: key "limit"`}},

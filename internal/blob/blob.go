@@ -35,6 +35,8 @@ type Options struct {
 	Region string
 	// AccessKeyID, SecretAccessKey and SessionToken sign requests.
 	AccessKeyID, SecretAccessKey, SessionToken string
+	// Credentials sign requests in place of those three, when they may change.
+	Credentials aws.CredentialsProvider
 	// VirtualHosts puts the bucket into the host's name, which AWS wants for its own endpoints and few others understand.
 	VirtualHosts bool
 	// Transport carries requests to Endpoint. Default http.DefaultTransport.
@@ -50,7 +52,10 @@ func New(o Options) (*Client, error) {
 	if o.Embedded != nil && (o.Endpoint != "" || o.Transport != nil) {
 		return nil, fault.New(fault.Invalid, "objects: an embedded server has no endpoint and no transport")
 	}
-	if o.AccessKeyID == "" {
+	if o.Embedded != nil && o.Credentials != nil {
+		return nil, fault.New(fault.Invalid, "objects: an embedded server knows accounts alone")
+	}
+	if o.AccessKeyID == "" && o.Credentials == nil {
 		return nil, fault.New(fault.Invalid, "objects: no access key")
 	}
 	if o.Region == "" {
@@ -61,6 +66,9 @@ func New(o Options) (*Client, error) {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: o.AccessKeyID, SecretAccessKey: o.SecretAccessKey, SessionToken: o.SessionToken}, nil
 		}),
+	}
+	if o.Credentials != nil {
+		options.Credentials = o.Credentials
 	}
 	switch {
 	case o.Embedded != nil:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-stream/weir/internal/blob"
 	"github.com/weir-stream/weir/internal/commitlog/disklog"
 	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/edge"
@@ -38,6 +39,9 @@ type Config struct {
 	// ConnectionsMax is how many connections the API may have, on both listeners together. 0 is edge.ConnectionsMaxDefault. It is lowered when the process
 	// may not open as many files.
 	ConnectionsMax int
+	// DeliveryS3 is where delivery streams deliver to, when Endpoint is not empty: another S3, of which it says who asks. Region is what requests are signed for, that of the delivery
+	// stream when it is empty. Otherwise they deliver to this server's own buckets, as the account that they are of.
+	DeliveryS3 blob.Options
 	// Launcher is the command that becomes the process of a function: this program with an argument behind which it calls sandbox.Launch. Without one the node runs
 	// remote functions only.
 	Launcher []string
@@ -78,6 +82,10 @@ func (c Config) Validate() error {
 		check(err != nil || console.ClockRange(at) == nil, "test clock %s: %v", c.TestClock, console.ClockRange(at))
 	}
 	check(c.Limits == "" || c.Limits == limitsAWS || c.Limits == limitsOff, "limits %q is neither aws nor off", c.Limits)
+	if c.DeliveryS3.Endpoint != "" {
+		_, err := blob.New(c.DeliveryS3)
+		check(err == nil, "S3 of delivery streams: %v", err)
+	}
 	check(c.ConnectionsMax >= 0, "%d connections at most: cannot be negative", c.ConnectionsMax)
 	if _, err := quota.New(c.Quotas); err != nil {
 		wrong = append(wrong, err)

@@ -2,9 +2,11 @@ package node_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/weir-stream/weir/internal/commitlog"
@@ -56,6 +60,17 @@ func TestDamageIsLoggedWithItsPlace(t *testing.T) {
 	config.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 	n, _ := start(t, config)
 	createStream(t, client(t, n), "tolls")
+	transport := new(http.Transport)
+	t.Cleanup(transport.CloseIdleConnections)
+	_, err := firehose.New(firehose.Options{
+		Region: "eu-west-3", BaseEndpoint: aws.String("http://" + n.Addr()), HTTPClient: &http.Client{Transport: transport},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "123456789012", SecretAccessKey: "any"}, nil
+		}),
+	}).CreateDeliveryStream(t.Context(), &firehose.CreateDeliveryStreamInput{DeliveryStreamName: aws.String("receipts"), ExtendedS3DestinationConfiguration: &types.ExtendedS3DestinationConfiguration{
+		BucketARN: aws.String("arn:aws:s3:::receipts"), RoleARN: aws.String("arn:aws:iam::123456789012:role/delivery"),
+	}})
+	must(t, err)
 	early := node.NotOpen(config, config.Logger)
 
 	const file = "segment-0000000000000001"
@@ -74,6 +89,9 @@ func TestDamageIsLoggedWithItsPlace(t *testing.T) {
 		{"a file that is gone", n, disklog.Damage{Log: shard, From: 6, To: 8}, map[string]any{
 			"log": "1/0", "first_position": 6.0, "last_position": 7.0, "stream": "tolls", "account": "123456789012", "region": "eu-west-3",
 			"shard": "shardId-000000000000",
+		}},
+		{"of direct puts", n, disklog.Damage{Log: commitlog.ID{Group: 1<<62 | 1}, From: 6, To: 8}, map[string]any{
+			"log": "4611686018427387905/0", "first_position": 6.0, "last_position": 7.0, "deliveryStream": "receipts", "account": "123456789012", "region": "eu-west-3",
 		}},
 		{"a stream that is gone", n, disklog.Damage{Log: nobodys, From: 0, To: 1, File: file, At: 0}, map[string]any{
 			"log": "99/3", "first_position": 0.0, "last_position": 0.0, "file": path, "byte": 0.0,

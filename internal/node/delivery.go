@@ -41,7 +41,7 @@ func (n *Node) openDelivery(ctx context.Context, fs vfs.FS, now clock.Clock, aud
 	}
 	n.delivery, err = delivery.Open(ctx, delivery.Options{
 		Store: n.store, Log: log, FS: fs, Dir: datadir.Delivery, Clock: now, Session: binary.BigEndian.Uint64(session[:]) | 1, TestClock: n.config.TestClock != "",
-		Checkpoints: n.consumed, Sources: deliverySources{n}, Objects: deliveredObjects{local}, Random: rand.Reader, Logger: n.logger,
+		Checkpoints: n.consumed, Sources: deliverySources{n}, Objects: deliveredObjects{local, n.config.DeliveryS3}, Random: rand.Reader, Logger: n.logger,
 	})
 	if err != nil {
 		return nil, fault.Wrap(err, "delivery streams")
@@ -60,11 +60,20 @@ func (n *Node) deliveryOf(id commitlog.ID) *delivery.Stream {
 	return nil
 }
 
-// deliveredObjects is the S3 that delivery streams deliver to: the one in this process, as the account that they are of.
-type deliveredObjects struct{ server http.Handler }
+// deliveredObjects is the S3 that delivery streams deliver to: the one in this process, as the account that they are of, unless the configuration names another.
+type deliveredObjects struct {
+	server  http.Handler
+	another blob.Options
+}
 
 // Client is delivery.Objects'.
 func (o deliveredObjects) Client(account, region string) (*blob.Client, error) {
+	if other := o.another; other.Endpoint != "" {
+		if other.Region == "" {
+			other.Region = region
+		}
+		return blob.New(other)
+	}
 	return blob.New(blob.Options{Embedded: o.server, Region: region, AccessKeyID: account})
 }
 

@@ -308,7 +308,7 @@ func TestConsole(t *testing.T) {
 		for _, line := range []string{
 			`weir_requests_total{error="",operation="CreateStream",service="kinesis",status="200"} 1`,
 			`weir_disklog_refusing 0`,
-			fmt.Sprintf("weir_disklog_logs %d", incarnation+7),
+			fmt.Sprintf("weir_disklog_logs %d", incarnation+8),
 			"weir_disklog_sync_seconds_count", "weir_disklog_journal_bytes", "go_goroutines", "process_cpu_seconds_total",
 		} {
 			if !strings.Contains(page, line) {

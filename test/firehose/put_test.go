@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/weir-stream/weir/internal/blob"
 	"github.com/weir-stream/weir/internal/node"
 	"github.com/weir-stream/weir/internal/record"
 )
@@ -205,6 +206,19 @@ func TestBucketIsLate(t *testing.T) {
 	if text := metrics(); !strings.Contains(text, "aws_firehose_delivery_to_s3_records_total"+labels+"2\n") || !strings.Contains(text, "weir_delivery_lost_records_total"+labels+"0\n") {
 		t.Error(text)
 	}
+}
+
+// Delivery streams deliver to another S3 when the configuration names one, with its own keys; and to it alone.
+func TestAnotherS3(t *testing.T) {
+	other := shared.session(t)
+	other.makeBucket()
+	s := startFor(t, node.Config{DeliveryS3: blob.Options{Endpoint: "http://" + shared.node.Addr(), AccessKeyID: other.account, SecretAccessKey: "any"}}).session(t)
+	s.create("d", func(in *sdk.CreateDeliveryStreamInput) {
+		in.ExtendedS3DestinationConfiguration.BucketARN = aws.String("arn:aws:s3:::" + other.bucket())
+		in.ExtendedS3DestinationConfiguration.BufferingHints = hints(1, 0)
+	})
+	s.put("d", "a")
+	eventually(t, "the record", func() bool { return slices.Equal(bodies(other.delivered()), []string{"a"}) })
 }
 
 // killsDefault is how often a server is killed under load; WEIR_CRASH_KILLS says otherwise.
