@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,7 @@ func TestRetries(t *testing.T) {
 func TestBucketAway(t *testing.T) {
 	for hours, want := range map[int]string{23: "abc", 25: "c"} {
 		t.Run(fmt.Sprint(hours), func(t *testing.T) {
+			t.Parallel()
 			w := setUp(t)
 			s := w.deliver("d", Source{}, func(s *S3) { s.IntervalSeconds = 900 })
 			w.server.does(func(s *server) { s.fails = func(*http.Request) int { return http.StatusNotFound } })
@@ -143,6 +145,7 @@ func TestBucketAway(t *testing.T) {
 
 // Part of an object expires while its destination is away: the rest is delivered under a name of its own.
 func TestPartExpires(t *testing.T) {
+	t.Parallel()
 	w := setUp(t)
 	s := w.deliver("d", Source{}, func(s *S3) { s.IntervalSeconds = 900 })
 	w.server.does(func(s *server) { s.fails = func(*http.Request) int { return http.StatusNotFound } })
@@ -329,6 +332,7 @@ func TestKinesisSource(t *testing.T) {
 
 // An object that is larger than a part is put in parts, and one that fails half way leaves none.
 func TestLargeObjects(t *testing.T) {
+	t.Parallel()
 	w := setUp(t)
 	w.deliver("d", Source{}, func(s *S3) { s.SizeMiB, s.IntervalSeconds, s.Compression = 20, 900, Snappy })
 	noise := make([]byte, 1_000_000)
@@ -361,5 +365,51 @@ func TestLargeObjects(t *testing.T) {
 		if got := decompress(t, Snappy, o.body); string(got) != string(all) || o.header.Get("Content-Encoding") != "snappy-java" {
 			t.Errorf("%d bytes, want %d; %v", len(got), len(all), o.header)
 		}
+	}
+}
+
+// idleBytesMax is what a delivery stream that waits may take of memory.
+const idleBytesMax = 64 << 10
+
+// Many delivery streams are cheap while they wait, and each delivers what is its own.
+func TestMany(t *testing.T) {
+	w := setUp(t)
+	const many = 400
+	memory := func() (total uint64) {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	before := memory()
+	for i := range many {
+		c := Create{ID: fmt.Sprint(i), Account: account, Region: region, Name: fmt.Sprintf("d%d", i), S3: destination()}
+		c.S3.Prefix = &c.Name
+		must(t, w.engine.Propose(t.Context(), c))
+	}
+	w.eventually("all to be ACTIVE", func() bool {
+		return !slices.ContainsFunc(w.engine.Catalog().All(), func(s *Stream) bool { return s.Status != Active })
+	})
+	w.settle()
+	each := (int64(memory()) - int64(before)) / many
+	t.Logf("%d bytes each", each)
+	if each > idleBytesMax {
+		t.Errorf("a delivery stream that waits takes %d bytes, more than %d", each, idleBytesMax)
+	}
+	for i := range many {
+		w.put(fmt.Sprintf("d%d", i), fmt.Sprintf("d%d", i))
+	}
+	w.pass(IntervalSecondsDefault * time.Second)
+	keys := w.keys()
+	for _, key := range keys {
+		w.server.mu.Lock()
+		body := string(w.server.objects["/"+bucket+"/"+key].body)
+		w.server.mu.Unlock()
+		if !strings.HasPrefix(key, body+"2026/") {
+			t.Errorf("%s has %s", key, body)
+		}
+	}
+	if len(keys) != many {
+		t.Errorf("%d objects", len(keys))
 	}
 }

@@ -302,9 +302,14 @@ func (w *world) pass(d time.Duration) {
 }
 
 // delivered is the bodies of all objects, in the order in which they were put first.
-func (w *world) delivered() (bodies []string) {
+func (w *world) delivered() []string {
 	w.Helper()
-	for _, key := range w.keys() {
+	w.settle()
+	return w.bodies()
+}
+
+func (w *world) bodies() (bodies []string) {
+	for _, key := range w.sorted() {
 		w.server.mu.Lock()
 		bodies = append(bodies, string(w.server.objects["/"+bucket+"/"+key].body))
 		w.server.mu.Unlock()
@@ -313,9 +318,13 @@ func (w *world) delivered() (bodies []string) {
 }
 
 // keys are those of all objects, in the order in which they were put first, without the bucket.
-func (w *world) keys() (keys []string) {
+func (w *world) keys() []string {
 	w.Helper()
 	w.settle()
+	return w.sorted()
+}
+
+func (w *world) sorted() (keys []string) {
 	w.server.mu.Lock()
 	defer w.server.mu.Unlock()
 	for key := range w.server.objects {
