@@ -153,7 +153,7 @@ func TestPowerLoss(t *testing.T) {
 	for range 70 {
 		l.step(time.Second, isDead)
 	}
-	w := &world{T: t, server: s}
+	w := &world{TB: t, server: s}
 	counts, last := map[string]int{}, -1
 	for _, body := range w.bodies() {
 		for _, name := range strings.SplitAfter(body, ";") {

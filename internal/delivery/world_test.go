@@ -143,7 +143,7 @@ func (s *server) does(change func(s *server)) {
 
 // world is what outlives an Engine, and the Engine.
 type world struct {
-	*testing.T
+	testing.TB
 	clock       *clock.Manual
 	store       commitlog.Store
 	control     *controller.Controller
@@ -156,9 +156,9 @@ type world struct {
 	fs          vfs.FS
 }
 
-func setUp(t *testing.T) *world {
+func setUp(t testing.TB) *world {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &world{T: t, clock: clock.NewManual(start), fs: vfs.NewMem()}
+	w := &world{TB: t, clock: clock.NewManual(start), fs: vfs.NewMem()}
 	w.server = &server{clock: w.clock, objects: map[string]*kept{}, parts: map[string]map[int][]byte{}}
 	w.store = commitlog.NewMemory(w.clock, commitlog.Forever)
 	for _, member := range []uint32{0, 4, 6} {
@@ -179,7 +179,7 @@ func setUp(t *testing.T) *world {
 
 func (w *world) log(member uint32) commitlog.Log {
 	log, err := w.store.Open(context.Background(), commitlog.ID{Member: member})
-	must(w.T, err)
+	must(w.TB, err)
 	return log
 }
 
@@ -190,12 +190,12 @@ func (w *world) open() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var err error
 	w.checkpoints, err = readers.OpenCheckpoints(ctx, readers.CheckpointOptions{Log: w.log(4), FS: w.fs, Dir: "checkpoints", Clock: w.clock, Session: w.session, TestClock: true})
-	must(w.T, err)
+	must(w.TB, err)
 	w.engine, err = Open(ctx, Options{
 		Store: w.store, Log: w.log(6), FS: w.fs, Dir: "delivery", Clock: w.clock, Session: w.session, TestClock: true, Checkpoints: w.checkpoints, Sources: kinesisSources{w},
-		Objects: w.server, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(w.T.Output(), nil)),
+		Objects: w.server, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(w.TB.Output(), nil)),
 	})
-	must(w.T, err)
+	must(w.TB, err)
 	var all sync.WaitGroup
 	all.Go(func() { _ = w.checkpoints.Run(ctx) })
 	all.Go(func() { _ = w.engine.Run(ctx) })
@@ -222,8 +222,8 @@ func (w *world) deliver(name string, source Source, change func(*S3)) *Stream {
 	}
 	var err error
 	c.ID, err = w.engine.NewUUID()
-	must(w.T, err)
-	must(w.T, w.engine.Propose(w.Context(), c))
+	must(w.TB, err)
+	must(w.TB, w.engine.Propose(w.Context(), c))
 	w.eventually("delivery stream to be ACTIVE", func() bool { s := w.find(name); return s != nil && s.Status == Active })
 	return w.find(name)
 }
@@ -238,13 +238,13 @@ func (w *world) put(name string, texts ...string) {
 		records = append(records, []byte(text))
 	}
 	_, err := w.engine.Put(w.Context(), w.find(name), records)
-	must(w.T, err)
+	must(w.TB, err)
 }
 
 // stream makes a data stream, and gives its ARN.
 func (w *world) stream(name string, shards int) string {
 	w.Helper()
-	must(w.T, w.control.Propose(w.Context(), catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: shards}))
+	must(w.TB, w.control.Propose(w.Context(), catalog.CreateStream{Account: account, Region: region, Name: name, ShardCount: shards}))
 	w.active(name)
 	return arn.Stream(region, account, name).String()
 }
@@ -261,7 +261,7 @@ func (w *world) active(name string) {
 func (w *world) putTo(name string, records ...[]byte) {
 	w.Helper()
 	p, err := w.streams.Begin(w.Context(), w.control.State().Stream(account, region, name))
-	must(w.T, err)
+	must(w.TB, err)
 	for _, data := range records {
 		key, _, has := bytes.Cut(data, []byte("="))
 		if !has {
@@ -271,7 +271,7 @@ func (w *world) putTo(name string, records ...[]byte) {
 	}
 	p.Commit(w.Context())
 	for i := range records {
-		must(w.T, p.Result(i).Err)
+		must(w.TB, p.Result(i).Err)
 	}
 	p.Release()
 }
