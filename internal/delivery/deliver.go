@@ -60,10 +60,7 @@ func (s *shardRun) deliver(ctx context.Context) error {
 }
 
 // outcome is what an attempt has delivered.
-type outcome struct {
-	records, bytes int64
-	key            string
-}
+type outcome struct{ records, bytes int64 }
 
 // commit makes durable that a span is done.
 func (s *shardRun) commit(ctx context.Context, sp *span, done outcome) error {
@@ -146,7 +143,6 @@ func (s *shardRun) attempt(ctx context.Context, sp *span) (done outcome, err err
 	if o.encoder == nil {
 		return done, nil
 	}
-	done.key = o.key
 	return done, o.finish()
 }
 

@@ -93,6 +93,39 @@ func TestPutRecordBatch(t *testing.T) {
 	s.refused(err, "InvalidArgumentException", "Records size exceeds 4 MB limit")
 }
 
+// When the disk is full, puts are refused so that clients try again: a call of one record as a whole, a batch record by record; and nothing of them is delivered later.
+func TestDiskIsFull(t *testing.T) {
+	dir := t.TempDir()
+	first, err := start(node.Config{DataDir: dir, Dev: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := first.session(t)
+	s.create("d", nil)
+	s.must(first.stop())
+	second, err := start(node.Config{DataDir: dir, Dev: true, Faults: "disk-full"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := s.at(second)
+	_, err = full.PutRecord(s.ctx, &sdk.PutRecordInput{DeliveryStreamName: aws.String("d"), Record: &types.Record{Data: []byte("a")}})
+	s.refused(err, "ServiceUnavailableException", "The disk is full")
+	out, err := full.PutRecordBatch(s.ctx, &sdk.PutRecordBatchInput{DeliveryStreamName: aws.String("d"), Records: []types.Record{{Data: []byte("b")}, {Data: []byte("c")}}})
+	s.must(err)
+	if *out.FailedPutCount != 2 || len(out.RequestResponses) != 2 || aws.ToString(out.RequestResponses[1].ErrorCode) != "ServiceUnavailableException" || out.RequestResponses[1].RecordId != nil {
+		t.Errorf("%+v", out)
+	}
+	_ = second.stop() // a snapshot may have found no room
+	third := startFor(t, node.Config{DataDir: dir, TestClock: "2026-11-18T13:14:15Z"})
+	healed := s.at(third)
+	healed.makeBucket()
+	healed.put("d", "d")
+	healed.advance("10m")
+	if got := bodies(healed.delivered()); !slices.Equal(got, []string{"d"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // The records of a data stream are delivered from when the delivery stream became ACTIVE, those of the KPL's aggregates one by one; puts are not taken.
 func TestKinesisSource(t *testing.T) {
 	s := shared.session(t)

@@ -11,7 +11,7 @@ const batchBytesMax = 4 << 20
 
 // PutRecordBatch puts up to 500 records, in the order of the request. They are on disk when the call answers.
 //
-// Source: API_PutRecordBatch (read 2026-11). Shown by: TestPutRecordBatch in test/firehose.
+// Source: API_PutRecordBatch (read 2026-11). Shown by: TestPutRecordBatch and TestDiskIsFull in test/firehose.
 // Partial failure: all records are taken or none; when none is, the call succeeds all the same, and answers ServiceUnavailableException for each, as clients expect that try again what
 // failed.
 func (a *API) putRecordBatch(c *edge.Call, in *shapes.PutRecordBatchInput) (*shapes.PutRecordBatchOutput, error) {
