@@ -177,6 +177,9 @@ func (r statusReport) print(t *terminal) {
 		if d.Stream != "" {
 			where = fmt.Sprintf("stream %s (account %s, %s), %s", d.Stream, d.Account, d.Region, d.Shard)
 		}
+		if d.DeliveryStream != "" {
+			where = fmt.Sprintf("delivery stream %s (account %s, %s)", d.DeliveryStream, d.Account, d.Region)
+		}
 		row("", "%s: positions %d to %d", where, d.FirstPosition, d.LastPosition)
 	}
 	if r.PassedOver > 0 {
