@@ -29,6 +29,7 @@ type commands struct {
 	Tail       tailCommand       `cmd:"" help:"Print the records of a stream as they come."`
 	Ls         lsCommand         `cmd:"" help:"List streams, or the shards of one."`
 	Status     statusCommand     `cmd:"" help:"Say how a running server is: streams, disk, journal, damage, last backup."`
+	Delivery   deliveryCommand   `cmd:"" help:"Say how delivery streams stand."`
 	Backup     backupCommand     `cmd:"" help:"Copy a data directory to a folder or an S3 bucket, while the server runs."`
 	Restore    restoreCommand    `cmd:"" help:"Make a data directory of a backup, as it was then or at a moment before."`
 	Doctor     doctorCommand     `cmd:"" help:"Say whether a data directory is sound, and repair it."`

@@ -106,13 +106,13 @@ func TestCompletion(t *testing.T) {
 		words []string
 		want  string
 	}{
-		{[]string{"de"}, "demo dev"},
+		{[]string{"de"}, "delivery demo dev"},
 		{[]string{"keys", ""}, "create delete disable list master policy rotate"},
 		{[]string{"put", "s", "--key"}, "--key --key-field"},
 		{[]string{"completion", ""}, "bash fish zsh"},
 		{[]string{"help", "se"}, "serve"},
 		{[]string{"demo", "tolls", "--ch"}, "--check"},
-		{[]string{"nothing", ""}, "agent audit backup bench completion config demo dev doctor env gen help init keys ls multilang put reshard restore serve status tail version"},
+		{[]string{"nothing", ""}, "agent audit backup bench completion config delivery demo dev doctor env gen help init keys ls multilang put reshard restore serve status tail version"},
 	} {
 		stdout, _, code := weir(t, nil, "", append([]string{"__complete", "--"}, row.words...)...)
 		if got := strings.Join(strings.Fields(stdout), " "); got != row.want || code != exitOK {

@@ -27,6 +27,34 @@ type Status struct {
 	Functions FunctionsStatus `json:"functions"`
 
 	Streams []StreamStatus `json:"streams"`
+
+	DeliveryStreams []DeliveryStreamStatus `json:"deliveryStreams"` // in order of account, region and name
+}
+
+// DeliveryStreamStatus is a delivery stream and how it stands. Counts are since the server began.
+type DeliveryStreamStatus struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	Status  string `json:"status"`
+	Bucket  string `json:"bucket"` // ARN
+
+	BufferedRecords int64     `json:"bufferedRecords"` // read and not delivered
+	BufferedBytes   int64     `json:"bufferedBytes"`
+	SizeBytes       int64     `json:"sizeBytes"`       // at which a buffer closes
+	Oldest          time.Time `json:"oldest,omitzero"` // when the oldest of them arrived
+	Due             time.Time `json:"due,omitzero"`    // when a buffer closes next
+	BehindMillis    int64     `json:"behindMillis"`    // how old the oldest record is that was not read
+
+	ErrorCode string    `json:"errorCode,omitempty"` // what keeps an object from being delivered
+	Error     string    `json:"error,omitempty"`
+	Tries     int       `json:"tries,omitempty"`
+	NextTry   time.Time `json:"nextTry,omitzero"`
+
+	DeliveredObjects int64 `json:"deliveredObjects"`
+	DeliveredRecords int64 `json:"deliveredRecords"`
+	LostRecords      int64 `json:"lostRecords"` // that expired before they could be delivered
 }
 
 // What bounds the memory and the processes of functions.

@@ -53,7 +53,9 @@ func (s *shardRun) deliver(ctx context.Context) error {
 			trouble = code
 			logger.Error("delivery stream: an object could not be delivered; trying again until its records expire", "errorCode", code, "err", err)
 		}
-		if err := s.await(ctx, readers.Wait{Until: s.shard.Clock().Now().Add(r.engine.pause(tries))}); err != nil {
+		next := s.shard.Clock().Now().Add(r.engine.pause(tries))
+		s.failed(trouble, err.Error(), tries+1, next)
+		if err := s.await(ctx, readers.Wait{Until: next}); err != nil {
 			return err
 		}
 	}
@@ -79,6 +81,7 @@ func (s *shardRun) commit(ctx context.Context, sp *span, done outcome) error {
 		r.stats.DeliveredBytes.Add(done.bytes)
 	}
 	s.gather.closed = s.gather.closed[1:]
+	s.failed("", "", 0, time.Time{})
 	s.note()
 	if d, is := r.source.(*direct); is {
 		d.trim(ctx, sp.next)

@@ -181,18 +181,6 @@ func (e *Engine) Halt(ctx context.Context) {
 // Settled says whether every delivery stream is as it should be and none has anything to deliver now: what a test clock waits for.
 func (e *Engine) Settled() bool { return e.activity.Settled() }
 
-// Freshness is how old the oldest record is that the delivery stream of a number has read and not delivered; 0 when there is none. Behind is how old the oldest is that it has not
-// read.
-func (e *Engine) Freshness(number uint64) (fresh, behind time.Duration) {
-	e.mu.RLock()
-	r := e.runners[number]
-	e.mu.RUnlock()
-	if r == nil {
-		return 0, 0
-	}
-	return r.freshness(e.options.Clock.Now()), r.reader.Lag()
-}
-
 // NewUUID is a random UUID for a delivery stream.
 func (e *Engine) NewUUID() (string, error) {
 	e.random.Lock()

@@ -26,6 +26,10 @@ func TestInterval(t *testing.T) {
 	w.put("d", "c")
 	w.pass(30*time.Second - time.Millisecond)
 	w.want()
+	arrived := start.Add(10 * time.Second)
+	if now := w.engine.Standing(w.find("d").Number); now != (Standing{Records: 3, Bytes: 3, Oldest: arrived, Due: arrived.Add(time.Minute)}) {
+		t.Errorf("%+v", now)
+	}
 	w.pass(time.Millisecond)
 	w.want("abc")
 	w.put("d", "d")
@@ -33,6 +37,9 @@ func TestInterval(t *testing.T) {
 	w.want("abc")
 	w.pass(time.Second)
 	w.want("abc", "d")
+	if now := w.engine.Standing(w.find("d").Number); now != (Standing{}) {
+		t.Errorf("%+v", now)
+	}
 	w.pass(time.Hour)
 	w.want("abc", "d")
 	key := w.keys()[0]
@@ -100,6 +107,9 @@ func TestRetries(t *testing.T) {
 	w.pass(2 * time.Second)
 	w.put("d", "b")
 	w.pass(time.Hour)
+	if now := w.engine.Standing(s.Number); now.Code != "S3.AccessDenied" || now.Reason == "" || now.Tries != tries || !now.Next.After(w.clock.Now()) || now.Records != 1 || now.Bytes != 1 || !now.Oldest.Equal(start) {
+		t.Errorf("%+v", now)
+	}
 	if tries < 60 || tries > 90 {
 		t.Errorf("%d tries in an hour", tries)
 	}

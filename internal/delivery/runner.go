@@ -3,8 +3,6 @@ package delivery
 import (
 	"context"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/readers"
@@ -143,18 +141,6 @@ func (r *runner) leave(s *shardRun) {
 	delete(r.shards, s)
 }
 
-// freshness is how old the oldest record is that was read and not delivered.
-func (r *runner) freshness(now time.Time) (age time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s := range r.shards {
-		if oldest := s.oldest.Load(); oldest > 0 {
-			age = max(age, now.Sub(time.UnixMilli(oldest)))
-		}
-	}
-	return age
-}
-
 func (r *runner) observe(e readers.Event) {
 	logger := r.engine.options.Logger.With("deliveryStream", r.stream.ARN(), "shard", e.Shard)
 	switch e.Kind {
@@ -172,7 +158,9 @@ type shardRun struct {
 	runner *runner
 	shard  *readers.Shard
 	gather gather
-	oldest atomic.Int64 // when the first record that is not delivered arrived, in milliseconds since 1970; 0 when there is none
+
+	mu       sync.Mutex // guards standing
+	standing Standing   // of the shard, without Behind
 }
 
 // readMost is how many records are read at once.
@@ -265,18 +253,6 @@ func (r *runner) each(of *readers.Record, do func(data []byte) error) error {
 		}
 	}
 	return nil
-}
-
-// note tells how old what is not delivered is.
-func (s *shardRun) note() {
-	oldest := int64(0)
-	switch {
-	case len(s.gather.closed) > 0:
-		oldest = s.gather.closed[0].oldest.UnixMilli()
-	case !s.gather.open.empty():
-		oldest = s.gather.open.oldest.UnixMilli()
-	}
-	s.oldest.Store(oldest)
 }
 
 // sourceError is a failure of the source, and not of the destination: the reader tries those again.

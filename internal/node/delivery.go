@@ -14,6 +14,7 @@ import (
 	"github.com/weir-stream/weir/internal/blob"
 	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/commitlog"
+	"github.com/weir-stream/weir/internal/console"
 	"github.com/weir-stream/weir/internal/datadir"
 	"github.com/weir-stream/weir/internal/delivery"
 	"github.com/weir-stream/weir/internal/fault"
@@ -47,7 +48,7 @@ func (n *Node) openDelivery(ctx context.Context, fs vfs.FS, now clock.Clock, aud
 		return nil, fault.Wrap(err, "delivery streams")
 	}
 	n.delivers.Store(n.delivery)
-	n.metrics.registry.MustRegister(deliveryMetrics{n.delivery})
+	n.metrics.registry.MustRegister(deliveryMetrics{n.delivery, now})
 	return firehose.New(firehose.Options{Delivery: n.delivery, Clock: now, Audit: auditLog, Logger: n.logger}), nil
 }
 
@@ -58,6 +59,21 @@ func (n *Node) deliveryOf(id commitlog.ID) *delivery.Stream {
 		return engine.Catalog().Numbered(number)
 	}
 	return nil
+}
+
+// deliveryStatus is how each delivery stream stands.
+func (n *Node) deliveryStatus() []console.DeliveryStreamStatus {
+	all := []console.DeliveryStreamStatus{}
+	for _, s := range n.delivery.Catalog().All() {
+		now, stats := n.delivery.Standing(s.Number), n.delivery.Stats(s.Number)
+		all = append(all, console.DeliveryStreamStatus{
+			Account: s.Account, Region: s.Region, Name: s.Name, Type: s.Type(), Status: string(s.Status), Bucket: s.S3.Bucket,
+			BufferedRecords: now.Records, BufferedBytes: now.Bytes, SizeBytes: int64(s.S3.SizeMiB) << 20, Oldest: now.Oldest, Due: now.Due, BehindMillis: now.Behind.Milliseconds(),
+			ErrorCode: now.Code, Error: now.Reason, Tries: now.Tries, NextTry: now.Next,
+			DeliveredObjects: stats.Delivered.Load(), DeliveredRecords: stats.DeliveredRecords.Load(), LostRecords: stats.LostRecords.Load(),
+		})
+	}
+	return all
 }
 
 // deliveredObjects is the S3 that delivery streams deliver to: the one in this process, as the account that they are of, unless the configuration names another.

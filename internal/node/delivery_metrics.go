@@ -1,13 +1,19 @@
 package node
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/weir-stream/weir/internal/clock"
 	"github.com/weir-stream/weir/internal/delivery"
 )
 
 // deliveryMetrics shows the delivery streams of a node under the names of AWS's metrics, as kinesisMetrics does streams: aws_firehose_ and the name with underscores.
-type deliveryMetrics struct{ delivery *delivery.Engine }
+type deliveryMetrics struct {
+	delivery *delivery.Engine
+	clock    clock.Clock
+}
 
 // ofDeliveryStream is the labels of series.
 var ofDeliveryStream = []string{"account", "region", "delivery_stream"}
@@ -59,10 +65,13 @@ func (m deliveryMetrics) Collect(out chan<- prometheus.Metric) {
 		done := stats.Delivered.Load()
 		out <- averaged(deliverySuccess, done+stats.Failed.Load(), float64(done), labels...)
 		out <- counter(deliveryLost, stats.LostRecords.Load(), labels...)
-		fresh, behind := m.delivery.Freshness(s.Number)
+		standing, fresh := m.delivery.Standing(s.Number), time.Duration(0)
+		if !standing.Oldest.IsZero() {
+			fresh = m.clock.Now().Sub(standing.Oldest)
+		}
 		out <- prometheus.MustNewConstMetric(deliveryFreshness, prometheus.GaugeValue, fresh.Seconds(), labels...)
 		if s.Source.Kinesis != nil {
-			out <- prometheus.MustNewConstMetric(deliveryBehind, prometheus.GaugeValue, float64(behind.Milliseconds()), labels...)
+			out <- prometheus.MustNewConstMetric(deliveryBehind, prometheus.GaugeValue, float64(standing.Behind.Milliseconds()), labels...)
 		}
 	}
 }

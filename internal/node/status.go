@@ -79,6 +79,7 @@ func (n *Node) status(ctx context.Context) console.Status {
 		Refusing: n.refusing.Load(), Damaged: []console.DamageStatus{}, Streams: []console.StreamStatus{},
 	}
 	st.Functions = n.functionsBound
+	st.DeliveryStreams = n.deliveryStatus()
 	if n.config.limited() {
 		st.Limits = limitsAWS
 	}
