@@ -232,12 +232,24 @@ func (n *Node) clock() (now clock.Clock, test *clock.Manual, start time.Time) {
 	return test, test, start
 }
 
+// A server that was killed may have left a process of a function's that was on its way from fork to exec: it has the directory's lock, too, for some milliseconds more, and a restart right
+// after the kill must not fail for that. What holds the lock for longer is another server.
+const (
+	lockPatience = time.Second
+	lockLook     = 10 * time.Millisecond
+)
+
 func (n *Node) openStore(ctx context.Context, fs vfs.FS, now clock.Clock) error {
 	durability, err := n.config.durability()
 	if err != nil {
 		return err
 	}
-	n.store, err = disklog.Open(disklog.Options{FS: fs, Dir: logDir, Clock: now, DeviceClock: clock.Real, Durability: durability, OnEvent: n.observeLog})
+	for until := time.Now().Add(lockPatience); ; {
+		n.store, err = disklog.Open(disklog.Options{FS: fs, Dir: logDir, Clock: now, DeviceClock: clock.Real, Durability: durability, OnEvent: n.observeLog})
+		if !fault.Is(err, fault.Conflict) || time.Now().After(until) || clock.Sleep(ctx, clock.Real, lockLook) != nil {
+			break
+		}
+	}
 	if err != nil {
 		return fault.Wrap(err, "open %s", n.config.DataDir)
 	}

@@ -169,6 +169,27 @@ func TestOneNodeOnADirectory(t *testing.T) {
 	start(t, config)
 }
 
+// A restart right after a kill waits for the lock that a dying process has a moment longer.
+func TestLockGoesSoon(t *testing.T) {
+	config := devConfig(t.TempDir())
+	_, stop := start(t, config)
+	stop()
+	fs, err := vfs.NewOS(filepath.Join(config.DataDir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := fs.Lock("LOCK")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() { closed <- lock.Close() })
+	start(t, config)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 // Each row changes one thing about a good configuration.
 func TestValidate(t *testing.T) {
 	for _, row := range []struct {
