@@ -144,24 +144,7 @@ func (e *Engine) follow(ctx context.Context) {
 				delete(kept, number)
 			}
 		}
-		e.await(ctx, turn, changed)
-	}
-}
-
-// await waits for another catalog.
-func (e *Engine) await(ctx context.Context, turn *readers.Turn, changed <-chan struct{}) {
-	turn.Waits(func() bool {
-		select {
-		case <-changed:
-			return true
-		default:
-			return false
-		}
-	})
-	defer turn.Resumes()
-	select {
-	case <-changed:
-	case <-ctx.Done():
+		turn.Await(ctx, changed)
 	}
 }
 

@@ -35,7 +35,7 @@ func (k *keeper) run(ctx context.Context) {
 			k.turn.Resumes()
 			continue
 		}
-		e.await(ctx, k.turn, changed)
+		k.turn.Await(ctx, changed)
 	}
 }
 

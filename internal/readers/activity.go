@@ -1,6 +1,9 @@
 package readers
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // Activity knows who is at work. It tells a test clock when it may move on: everyone waits, and for nothing that is there already. The zero value is ready; a nil one counts
 // nothing.
@@ -47,6 +50,23 @@ func (t *Turn) Resumes() {
 	defer t.of.mu.Unlock()
 	delete(t.of.waiting, t)
 	t.of.busy++
+}
+
+// Await waits until changed is closed, or ctx ends; meanwhile there is nothing to do.
+func (t *Turn) Await(ctx context.Context, changed <-chan struct{}) {
+	t.Waits(func() bool {
+		select {
+		case <-changed:
+			return true
+		default:
+			return false
+		}
+	})
+	defer t.Resumes()
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	}
 }
 
 // End is the end of a turn that is not waiting.
